@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
-from hdh_migrate.errors import AuthFailed, Exit, NotAsPlanned, Refused, TooEarly
+from hdh_migrate.errors import AuthFailed, Exit, ListingBroken, NotAsPlanned, Refused, TooEarly
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
@@ -81,19 +81,20 @@ class Runner:
         self._named = False
         self._dated: dict[str, float] = {}
         """Batches that are not to be moved yet, and until when."""
-        self._refused: dict[str, NotAsPlanned] = {}
-        """Batches whose own objects keep them from being moved, and why."""
+        self._refused: dict[str, NotAsPlanned | ListingBroken] = {}
+        """Batches whose own objects, or places, keep them from being moved, and why."""
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
 
         Where the target has a quota, all of their inventories come before the first transfer. A
         batch that waits for another is not begun, be it by listing it. What is wrong with the
-        objects of one batch holds up that one, those that need it, and no other.
+        objects of one batch, or a listing of it that contradicts itself, holds up that one, those
+        that need it, and no other.
 
         Raises:
-            NotAsPlanned: some of them could not be moved as planned; all that do not need these
-                were gone through.
+            NotAsPlanned, ListingBroken: some of them could not be moved as planned, or listed; all
+                that do not need these were gone through.
             Refused: a batch needs one that is not verified and that this run leaves out, or has no
                 inventory that a step could work on; nothing was listed.
             TooEarly: none of them is to be moved yet.
@@ -130,17 +131,17 @@ class Runner:
 
     @contextmanager
     def _alone(self, batch: str) -> Iterator[None]:
-        """Let nothing but its own batch wait for what is wrong with its objects."""
+        """Let nothing but its own batch wait for what is wrong with its objects or places."""
         try:
             yield
-        except NotAsPlanned as error:
+        except (NotAsPlanned, ListingBroken) as error:
             self._refused[batch] = error
 
     def _demand_all(self, chosen: int) -> None:
         """Tell at the end what could not be moved as planned, and that the others were looked at.
 
         Raises:
-            NotAsPlanned: some could not; all that is wrong with them is told at once.
+            NotAsPlanned, ListingBroken: some could not; all that is wrong is told at once.
         """
         errors = list(self._refused.values())
         if len(errors) < chosen and errors:
@@ -152,7 +153,9 @@ class Runner:
             hints = dict.fromkeys(error.hint for error in errors if error.hint)
             raise NotAsPlanned(
                 f"{counted(len(errors), 'batch', 'batches')} cannot be moved as planned",
-                blockers=[line for error in errors for line in str(error).splitlines()],
+                blockers=[
+                    line for batch, error in self._refused.items() for line in _why(batch, error)
+                ],
                 hint="; ".join(hints),
             )
 
@@ -335,6 +338,12 @@ def _verify(ctx: Context, batch: str) -> None:
     ctx.course.demand()
     Verification(ctx, batch).run()
     ctx.packs.copy(ctx, batch)
+
+
+def _why(batch: str, error: NotAsPlanned | ListingBroken) -> list[str]:
+    """Return the lines that say why a batch was refused, and of which batch they speak."""
+    named = isinstance(error, NotAsPlanned)  # by what each of its lines says itself
+    return [line if named else f"batch {batch}: {line}" for line in str(error).splitlines()]
 
 
 def _batch_of(batch: str) -> str:

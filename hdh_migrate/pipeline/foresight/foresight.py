@@ -104,7 +104,7 @@ class Foresight:
                 Inventory(self._fresh).run(batch.name)
             except (Refused, ListingBroken) as error:
                 ahead.refused += [*str(error).splitlines(), *([error.hint] if error.hint else [])]
-                ahead.alone = isinstance(error, NotAsPlanned)
+                ahead.alone = isinstance(error, NotAsPlanned | ListingBroken)
         if self._kept is not None:
             for row in self._sealed(batch.name):
                 decide = Inventory(self._kept).decide

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Exit, NotAsPlanned, Refused
+from hdh_migrate.errors import Exit, ListingBroken, NotAsPlanned, Refused
 from hdh_migrate.model import Place, State, Step
 from tests.support.world import Dataset, World
 from tests.unit.pipeline.test_own_trouble import Grudge
@@ -16,6 +17,9 @@ PILOT = Dataset(
 )
 AFTER = Dataset(
     name="a", batch="after", source=Place(bucket="two"), target=Place(bucket="dst", prefix="a/")
+)
+OTHER = Dataset(
+    name="o", batch="other", source=Place(bucket="three"), target=Place(bucket="dst", prefix="o/")
 )
 NEEDS = {"after": ("pilot",)}
 
@@ -122,6 +126,21 @@ def test_what_is_wrong_with_one_batch_holds_up_those_that_need_it_and_no_other(
         ledger.close()
     assert verified == {"p": 1, "long": 0, "empty": 0, "other": 1, "a": 0}
     assert world.notes.lines[-1] == "batch long, empty: refused; the run went on with the others"
+
+
+def test_a_listing_that_contradicts_itself_holds_up_its_batch_alone(tmp_path: Path) -> None:
+    """It ended the run there: the batches after it stayed where they were, night after night."""
+    world = World(tmp_path, (PILOT, AFTER, OTHER), needs=NEEDS)
+    for bucket in ("one", "two", "three"):
+        world.source.put(bucket, "k", b"good")
+    for number in range(1, 9):  # of the first batch alone: it never lists the same twice
+        late = partial(world.source.put, "one", f"n{number}", b"x")
+        world.script.at("recount", number, "before", late)
+    with pytest.raises(ListingBroken, match="dataset p: two listings differ"):
+        world.run()
+    assert {name for name, state in world.states().items() if state is State.VERIFIED} == {"o/k"}
+    assert held(world) == ["batch after needs batch pilot, of which 1 dataset is not inventoried"]
+    assert world.notes.lines[-1] == "batch pilot: refused; the run went on with the others"
 
 
 def test_a_transfer_keeps_to_what_the_inventory_refused(world: World) -> None:
