@@ -133,7 +133,11 @@ class KeyHolder(Section):
 
 
 class FormerKey(Section):
-    """What became of a recipient's private key after `keys rotate` put another in its place."""
+    """What became of a private key: one that was exchanged, or that lay with the plan.
+
+    `keys rotate` puts another in the place of a recipient's. An approver's that lay in the plan's
+    folder is told of in the report until somebody says here what was done about it.
+    """
 
     key: Label = Field(
         description="Its fingerprint, as the report has it.", examples=["c4gh:0123456789abcdef"]
@@ -141,6 +145,18 @@ class FormerKey(Section):
     became: Label = Field(
         description="What became of it, and who saw that.",
         examples=["détruite le 2 décembre 2026, procès-verbal 12"],
+    )
+
+
+class FormerCopies(Section):
+    """What became of copies of the ledger, and of the headers, that open what is to be shut."""
+
+    until: Day = Field(
+        description="Of copies made up to the end of this day, by UTC.", examples=["2026-12-02"]
+    )
+    became: Label = Field(
+        description="What became of them, and who saw that.",
+        examples=["détruites le 3 décembre 2026, procès-verbal 13"],
     )
 
 
@@ -170,7 +186,14 @@ class Declared(Section):
     )
     keys: tuple[KeyHolder, ...] = Field(default=(), description="Who holds which private key.")
     former_keys: tuple[FormerKey, ...] = Field(
-        default=(), exclude_if=unsaid, description="What became of keys that were exchanged."
+        default=(),
+        exclude_if=unsaid,
+        description="What became of keys that were exchanged, or that lay with the plan.",
+    )
+    former_copies: tuple[FormerCopies, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="What became of copies that open what was erased, or open by a former key.",
     )
     kept: EvidenceKeeping | None = Field(
         default=None, description="Who keeps the evidence, how long."

@@ -40,7 +40,7 @@ class LeftTask(StrEnum):
         "done-without",
         "waive PLAN --what legal-basis --until DAY --key FILE --reason TEXT",
     )
-    CLASH = "clash", "grants PLAN"
+    CLASH = "clash", "revoke PLAN ID --reason TEXT"
     PLAIN = "plain", "preflight PLAN"
     FINDING = "finding", "errors PLAN"
     LIST = "list", "run PLAN"
@@ -62,21 +62,21 @@ class LeftTask(StrEnum):
     ORIGINALS = "originals", "decommission PLAN --batch NAME"
     DELETING = "deleting", "decommission PLAN --batch NAME"
     OBSERVE = "observe", "decommission PLAN --batch NAME --observe"
-    CHANGED = "changed", "errors PLAN"
+    CHANGED = "changed", "decommission PLAN --batch NAME --observe"
     TRACES = "traces", "decommission PLAN --batch NAME --observe"
     KEY = "key", "keys drill PLAN --key FILE"
     KEY_STORED = "key-stored", "keys drill PLAN --key FILE --stored N"
     HOLDER = "holder"
     OLD_KEY = "old-key"
     COPIES_ERASED = "copies-erased"
-    COPIES_KEY = "copies-key", "ledger backup PLAN"
-    KEYS_BESIDE = "keys-beside", "approve PLAN --batch NAME --stage STAGE --key FILE"
+    COPIES_KEY = "copies-key"
+    KEYS_BESIDE = "keys-beside"
     LOGIN = "login"
     COPY = "copy", "run PLAN"
     GRANT_OPEN = "grant-open", "revoke PLAN ID --reason TEXT"
     GRANT_UNSET = "grant-unset", "revoke PLAN ID --reason TEXT --closed-at-host TEXT"
     GRANT_SEEN = "grant-seen", "revoke PLAN ID --reason TEXT --closed-at-host TEXT"
-    GRANT_LASTS = "grant-lasts"
+    GRANT_LASTS = "grant-lasts", "grant PLAN --policy ID --principal TEXT --execute"
     GRANT_STALE = "grant-stale", "grant PLAN --renew ID --out DIR"
     BASIS = "basis"
     ATTESTATION = "attestation"
@@ -257,8 +257,13 @@ def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
         elif remains:
             yield LeftToDo(LeftTask.ROTATED, (verb,), remains, began)
     through = [at for _, at, _, _ in stands.rotations if at is not None]
-    if stands.copied and through:
-        yield LeftToDo(LeftTask.COPIES_KEY, at=max(through, key=seconds_of))
+    if stands.copied and through and _are_kept(latest := max(through, key=seconds_of), stands):
+        yield LeftToDo(LeftTask.COPIES_KEY, at=latest)
+
+
+def _are_kept(at: str, stands: MigrationStanding) -> bool:
+    """Say whether nobody states what became of copies that were made up to a moment."""
+    return stands.copies_until is None or at[:10] > stands.copies_until
 
 
 def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -267,7 +272,7 @@ def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.ERASURE, (name,), at=began)
         elif remains:
             yield LeftToDo(LeftTask.ERASED, (name,), remains, at=ended)
-        if ended is not None:
+        if ended is not None and _are_kept(ended, stands):
             yield LeftToDo(LeftTask.COPIES_ERASED, (name,), at=ended)
     unplanned = {one.name for one in stands.batches if not one.deletes}
     for name, count, batch in stands.originals:
@@ -301,7 +306,8 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
         for name, until in several:
             if until <= soon:
                 yield LeftToDo(task, (name,), at=until, over=until < today)
-    for name, until in stands.bases:
+    waived = any(name == "legal-basis" for name, _ in stands.waivers)  # somebody answers for it
+    for name, until in () if waived else stands.bases:
         acts = tuple(dict.fromkeys(act for act, at in stands.done if at[:10] > until))
         if acts:
             yield LeftToDo(LeftTask.DONE_WITHOUT, (name,), at=until, over=True, acts=acts)

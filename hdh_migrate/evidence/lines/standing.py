@@ -76,6 +76,8 @@ class MigrationStanding:
     """The dataset, when its erasure began, when it ended, what it left behind."""
     copied: bool = False
     """Headers are kept apart, so copies of the ledger hold what opens objects."""
+    copies_until: str | None = None
+    """Up to the end of which day somebody states what became of such copies."""
     originals: tuple[tuple[str, int, str], ...] = ()
     """Erased datasets of whose originals no deletion was seen at the source, how many, batch."""
     grants: GrantAccounts | None = None
@@ -88,7 +90,8 @@ class MigrationStanding:
     former: tuple[str, ...] = ()
     """Keys that were exchanged, and of which nobody declared what became of the private one."""
     beside: tuple[str, ...] = ()
-    """Approvers' keys, by id, of which the private one lay beside the plan."""
+    """Approvers' keys, by id, of which the private one lay beside the plan, and nobody states what
+    was done about that."""
     strangers: tuple[str, ...] = ()
     """Logins under which the tool was run and that the plan gives to none of its people."""
     done: tuple[tuple[str, str], ...] = ()

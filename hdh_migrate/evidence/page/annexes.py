@@ -237,6 +237,10 @@ ANNEXES: dict[str, Text] = {
         "an independent decision.",
     ),
     "terms.beside.keys": Text("Clés :", "Keys:"),
+    "terms.beside.said": Text(
+        "De {key}, le plan dit (déclaré, non prouvé) : {became}",
+        "Of {key} the plan says (as declared, not proven): {became}",
+    ),
     "waiver.own": Text(
         "c'est sous ce nom de session que l'outil a été lancé",
         "the tool was run under this same login",
@@ -551,6 +555,10 @@ ANNEXES: dict[str, Text] = {
         "Not erased: what the host keeps of deleted versions, its backups and replicas, backups of "
         "the second copy, earlier copies of the ledger (to be destroyed: they open the dataset "
         "still), what readers kept.",
+    ),
+    "copies.said": Text(
+        "Des copies faites jusqu'au {until}, le plan dit (déclaré, non prouvé) : {became}",
+        "Of copies made up to {until} the plan says (as declared, not proven): {became}",
     ),
     "remaining.not-ours": Text(
         "objets qui ne sont pas de cette migration", "objects that are not of this migration"

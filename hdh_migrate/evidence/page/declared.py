@@ -52,6 +52,13 @@ class StatedFormer(TypedDict):
     became: str
 
 
+class StatedCopies(TypedDict):
+    """What became of copies of the ledger and the headers, as it is stated."""
+
+    until: str
+    became: str
+
+
 class StatedKeeping(TypedDict):
     """Who keeps the evidence, and until which day, as it is stated."""
 
@@ -69,6 +76,7 @@ class StatedByPeople(TypedDict, total=False):
     places: list[StatedSide]
     keys: list[StatedHolder]
     former_keys: list[StatedFormer]
+    former_copies: list[StatedCopies]
     kept: StatedKeeping
 
 
@@ -123,6 +131,18 @@ def former_keys(rotations: Iterable[StatedRotation], declared: StatedByPeople) -
     through = (one for one in rotations if one["ended"] and not one["left"])  # it opens nothing
     old = dict.fromkeys(one["old"] for one in through if one["old"])
     return tuple(one for one in old if one not in stated)
+
+
+def keys_beside(keys: Iterable[str], declared: StatedByPeople) -> tuple[str, ...]:
+    """Return approvers' keys that lay with the plan, by id, where nobody states what came of it."""
+    stated = {one["key"] for one in declared.get("former_keys", ())}
+    found = dict.fromkeys(f"ed25519:{key[:16]}" for key in keys)
+    return tuple(one for one in found if one not in stated)
+
+
+def copies_until(declared: StatedByPeople) -> str | None:
+    """Return up to the end of which day somebody states what became of copies; None: nobody."""
+    return max((one["until"] for one in declared.get("former_copies", ())), default=None)
 
 
 def kept_until(declared: StatedByPeople) -> str | None:

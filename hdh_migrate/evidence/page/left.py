@@ -16,7 +16,14 @@ from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.chronicle import Chronicle
-from hdh_migrate.evidence.page.declared import declared_of, former_keys, kept_until, strangers
+from hdh_migrate.evidence.page.declared import (
+    copies_until,
+    declared_of,
+    former_keys,
+    kept_until,
+    keys_beside,
+    strangers,
+)
 from hdh_migrate.evidence.page.holders import held_keys, unstored_of
 from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.evidence.page.text import Text, Words
@@ -186,14 +193,15 @@ def standing_of(
         grants=months.grants,
         unheld=held_keys(p, declared).undeclared,
         former=former_keys(p.get("rotations", ()), declared),
-        beside=tuple(
-            f"ed25519:{key[:16]}"
-            for key in dict.fromkeys(
+        copies_until=copies_until(declared),
+        beside=keys_beside(
+            (
                 key
                 for one in p["cutovers"]
                 if one["track"] == "cutover"
                 for key in one.get("keys_beside") or ()
-            )
+            ),
+            declared,
         ),
         strangers=strangers(months.logins, declared),
         done=(

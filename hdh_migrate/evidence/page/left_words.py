@@ -257,12 +257,14 @@ LEFT: dict[str, Text] = {
         "{names}.",
     ),
     "left.holder": Text(
-        "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
-        "|Dire qui détient les {n} clés privées sans détenteur déclaré, dont chacune ouvre tout : "
-        "{names}.",
-        "Say who holds the private key that has no declared holder, and opens everything: {names}."
+        "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout (dans le plan : "
+        "report.declared.keys) : {names}."
+        "|Dire qui détient les {n} clés privées sans détenteur déclaré, dont chacune ouvre tout "
+        "(dans le plan : report.declared.keys) : {names}.",
+        "Say who holds the private key that has no declared holder, and opens everything (in the "
+        "plan: report.declared.keys): {names}."
         "|Say who holds the {n} private keys that have no declared holder, each of which opens "
-        "everything: {names}.",
+        "everything (in the plan: report.declared.keys): {names}.",
     ),
     "left.old-key": Text(
         "Dire ce qu'est devenue la clé privée remplacée, dont ce dossier ne sait rien (dans le "
@@ -276,29 +278,33 @@ LEFT: dict[str, Text] = {
     ),
     "left.copies-erased": Text(
         "Détruire les copies du registre, et les sauvegardes de la seconde copie des en-têtes, "
-        "faites avant le {at} : elles ouvrent encore le jeu effacé « {names} ». Ce dossier ne sait "
-        "pas s'il y en a.",
+        "faites avant le {at}, qui ouvrent encore le jeu effacé « {names} » ; puis le dire (dans "
+        "le plan : report.declared.former_copies).",
         "Destroy copies of the ledger, and backups of the second copy of the headers, made before "
-        "{at}: they still open the erased dataset “{names}”. Whether there are any, this folder "
-        "does not know.",
+        "{at}, which still open the erased dataset “{names}”; then say so (in the plan: "
+        "report.declared.former_copies).",
     ),
     "left.copies-key": Text(
         "Faire une nouvelle copie du registre et de la seconde copie des en-têtes, puis détruire "
-        "celles d'avant le {at} : elles s'ouvrent encore avec les clés d'avant l'échange. Ce "
-        "dossier ne sait pas s'il y en a.",
+        "celles d'avant le {at}, qui s'ouvrent encore avec les clés d'avant l'échange, et le dire "
+        "(dans le plan : report.declared.former_copies).",
         "Copy the ledger, and the second copy of the headers, anew; then destroy copies made "
-        "before {at}: they still open with the keys of before the exchange. Whether there are any, "
-        "this folder does not know.",
+        "before {at}, which still open with the keys of before the exchange, and say so (in the "
+        "plan: report.declared.former_copies).",
     ),
     "left.keys-beside": Text(
-        "Retirer du dossier du plan la clé privée d'une personne qui approuve, et faire approuver "
-        "de nouveau, par elle-même, ce qui l'a été avec : {names}."
-        "|Retirer du dossier du plan les {n} clés privées de ceux qui approuvent, et faire "
-        "approuver de nouveau, par eux-mêmes, ce qui l'a été avec : {names}.",
-        "Take the private key of somebody who approves out of the plan's folder, and have what was "
-        "approved with it approved again by that person: {names}."
-        "|Take the {n} private keys of those who approve out of the plan's folder, and have what "
-        "was approved with them approved again by these people: {names}.",
+        "Remplacer la clé privée d'une personne qui approuve, trouvée dans le dossier du plan, et "
+        "dire ce qu'elle est devenue et qui a approuvé avec elle (dans le plan : "
+        "report.declared.former_keys) : {names}."
+        "|Remplacer les {n} clés privées de ceux qui approuvent, trouvées dans le dossier du plan, "
+        "et dire ce qu'elles sont devenues et qui a approuvé avec elles (dans le plan : "
+        "report.declared.former_keys) : {names}.",
+        "Replace the private key of somebody who approves, which lay in the plan's folder, and say "
+        "what became of it and who approved with it (in the plan: report.declared.former_keys): "
+        "{names}."
+        "|Replace the {n} private keys of those who approve, which lay in the plan's folder, and "
+        "say what became of them and who approved with them (in the plan: "
+        "report.declared.former_keys): {names}.",
     ),
     "left.login": Text(
         "Dire de quelle personne « {names} » est le nom de session (dans le plan : "

@@ -27,8 +27,10 @@ from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import (
     StatedByPeople,
+    copies_until,
     former_keys,
     kept_until,
+    keys_beside,
     strangers,
 )
 from hdh_migrate.evidence.page.endings import ending_said
@@ -171,7 +173,16 @@ def _standing(
         clashes=clashing_permits(_erasing(ledger), grants, now),
         unheld=tuple(_unheld(plan)),
         former=former_keys(rotations, declared),
-        beside=tuple(_beside(ledger)),
+        copies_until=copies_until(declared),
+        beside=keys_beside(
+            (
+                key
+                for (_, track), story in stories.items()
+                if track is Track.CUTOVER
+                for key in story.beside
+            ),
+            declared,
+        ),
         strangers=strangers(_logins(ledger), declared),
         done=tuple(_done(ledger)),
         harm=harm,
@@ -185,18 +196,6 @@ def _declared(desk: Desk) -> StatedByPeople:
     report = json.loads(desk.loaded.canonical).get("report") or {}
     found: StatedByPeople | None = report.get("declared")
     return found or {}
-
-
-def _beside(ledger: SqliteLedger) -> Iterator[str]:
-    """Yield the approvers' keys whose private ones lay beside the plan, by id."""
-    stories = standings(ledger.cutovers())
-    found = (
-        key
-        for (_, track), story in stories.items()
-        if track is Track.CUTOVER
-        for key in story.beside
-    )
-    yield from (f"ed25519:{key[:16]}" for key in dict.fromkeys(found))
 
 
 def _erasing(ledger: SqliteLedger) -> dict[str, HeadersErasing]:

@@ -471,7 +471,11 @@ NAMED: dict[str, Any] = {
 PEOPLE: dict[str, Any] = {
     **NAMED,
     "people": [{**NAMED["people"][0], "logins": ["claire@ops"]}],
-    "former_keys": [{"key": "c4gh:" + "9" * 16, "became": "détruite"}],
+    "former_keys": [
+        {"key": "c4gh:" + "9" * 16, "became": "détruite"},
+        {"key": "ed25519:" + "cd" * 8, "became": "remplacée, a signé elle-même"},
+    ],
+    "former_copies": [{"until": "2026-11-30", "became": "détruites, procès-verbal 13"}],
 }
 ESCROWS: dict[str, Any] = {
     **DECLARED,
@@ -826,8 +830,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": []},
         {"records": [], "exclusions": [exclusion("x")], "inventoried": ObjectCounts(1, 10)},
         {"records": good, "declared": DECLARED, "months": ran("claire@ops", 1)},
-        {"records": good, "declared": NAMED, "paces": [VAST]},
-        {"records": good, "paces": [STEADY]},
+        {"records": [*good, pending("zz")], "declared": NAMED, "paces": [VAST]},
+        {"records": [*good, pending("zz")], "paces": [STEADY]},
         *({"records": good, "months": beside(many)} for many in (1, 2)),
         {"records": good, "paces": [STOPPED, STOPPED], "endpoints": LOCAL},
         {"records": [record("a")], "headers": packed(1, 1), "copied_to": "/mnt/escrow"},
@@ -944,6 +948,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "records": good,
             "rotations": [ROTATION, {**ROTATION, "number": 2, "old": "c4gh:" + "9" * 16}],
             "declared": PEOPLE,
+            "erasures": [ERASURE],
+            "cutovers": [cutover() | {"keys_beside": ["cd" * 32]}],
             "months": ran("claire@ops", 1),
         },
         *(
@@ -1754,6 +1760,28 @@ def test_what_100_tb_would_take_says_from_how_little_it_is_reckoned() -> None:
     assert (found.low, found.high) == (4 * 86_400 + 4 * 3_600, 8 * 86_400 + 8 * 3_600)
     assert (found.measured, found.times, found.mean_size) == (10**12, 100, 10**12)
     assert ahead([{**pace, "bins": [{"objects": 3, "bytes": 0}]}]) is None  # type: ignore[list-item]
+
+
+def test_once_everything_is_moved_nothing_is_forecast(tmp_path: Path, key: Signer) -> None:
+    for number, (more, there) in enumerate((([pending("b")], True), ([], False))):
+        records = [record("a"), *more]
+        page = written(tmp_path / str(number), records, signer=key, paces=[VAST])["fr"].plain
+        assert ("À ce rythme" in page) is there
+
+
+def test_what_people_say_of_copies_and_of_keys_that_lay_with_the_plan_ends_two_tasks(
+    tmp_path: Path, key: Signer
+) -> None:
+    about: dict[str, Any] = {
+        "erasures": [ERASURE], "cutovers": [cutover() | {"keys_beside": ["cd" * 32]}]
+    }  # fmt: skip
+    told = ("Détruire les copies du registre", "Remplacer la clé privée d\u2019une personne")
+    for number, (more, there) in enumerate((({}, True), ({"declared": PEOPLE}, False))):
+        page = written(tmp_path / str(number), [record("a")], signer=key, **about, **more)["fr"]
+        assert [one in page.plain for one in told] == [there] * 2
+        assert ("détruites, procès-verbal 13" in page.plain) is not there
+        assert ("remplacée, a signé elle-même" in page.plain) is not there
+        assert "ne prouvent une décision indépendante" in page.plain, "a word proves nothing"
 
 
 def test_every_code_that_is_no_note_has_one_side() -> None:

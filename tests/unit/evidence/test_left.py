@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from markupsafe import Markup
 
+from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 from hdh_migrate.events.grants import (
     GrantAsked,
     GrantClosedByHand,
@@ -467,13 +469,162 @@ def test_copies_that_open_as_before_an_erasure_or_exchange_are_destroyed() -> No
     ]
     inline = replace(stands, copied=False, erasures=())
     assert left_to_do(inline) == [], "no copy of the ledger holds a header"
+    said = replace(stands, copies_until="2026-11-20")
+    assert [one for one in left_to_do(said) if "copies" in one.task] == [
+        LeftToDo(LeftTask.COPIES_ERASED, ("a",), at=late),
+        LeftToDo(LeftTask.COPIES_KEY, at=late),
+    ], "of copies that were made later nobody said anything"
 
 
 VERBLESS = {
     LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.LOGIN, LeftTask.BASIS, LeftTask.ATTESTATION,
-    LeftTask.COPIES_ERASED, LeftTask.GRANT_LASTS,
+    LeftTask.COPIES_ERASED, LeftTask.COPIES_KEY, LeftTask.KEYS_BESIDE,
 }  # fmt: skip
-"""What is done in the plan, at the host, or by hand."""
+"""What is ended by a word of people in the plan."""
+
+
+def one_batch(**changes: Any) -> MigrationStanding:
+    return batches(replace(DONE, **changes))
+
+
+def with_grant(*more: Any, until: str = "2027-11-26T00:00:00Z") -> MigrationStanding:
+    return replace(SETTLED, grants=granted(*more, until=until))
+
+
+def settled(**changes: Any) -> MigrationStanding:
+    return replace(SETTLED, **changes)
+
+
+def entry(*, allowed: bool) -> GrantPolicySet:
+    return GrantPolicySet(grant="g-1", bucket="b", principal="p", allowed=allowed, sha256="6" * 64)
+
+
+GONE = GrantRevoked(grant="g-1", reason="the study ended", user="x")
+BY_HAND = GrantClosedByHand(grant="g-1", how="key removed in the console", user="x")
+STALE = GrantStale(grant="g-1", why=(StaleWhy.ROTATED,))
+FINAL = {"stage": "finalized", "recheck_seconds": 7 * 86_400}
+LATER = "2029-01-01"
+ENDS: dict[LeftTask, tuple[str, MigrationStanding, MigrationStanding]] = {
+    LeftTask.BREACH: ("judge", settled(findings={"target-replaced": 1}), SETTLED),
+    LeftTask.ABSENCE: ("judge", one_batch(absences=((NOW, 2),)), SETTLED),
+    LeftTask.ABSENT: (
+        "judge", one_batch(absences=((NOW, 2),), whole=False), one_batch(whole=False)
+    ),
+    LeftTask.DONE_WITHOUT: (
+        "waive",
+        settled(bases=(("A", "2026-11-24"),), done=(("run", NOW),)),
+        settled(
+            bases=(("A", "2026-11-24"),), done=(("run", NOW),), waivers=(("legal-basis", LATER),)
+        ),
+    ),
+    LeftTask.CLASH: ("revoke", settled(clashes=("P",)), SETTLED),
+    LeftTask.PLAIN: ("plan target.endpoint", settled(plain=("http://a.example",)), SETTLED),
+    LeftTask.FINDING: ("waive", settled(findings={"conflict": 1}), SETTLED),
+    LeftTask.LIST: ("run", one_batch(closed=False), SETTLED),
+    LeftTask.MOVE: ("run", one_batch(pending=1), SETTLED),
+    LeftTask.PASS: ("run", one_batch(relisting=True), SETTLED),
+    LeftTask.LOOK: ("verify", one_batch(looking=True), SETTLED),
+    LeftTask.ROTATION: (
+        "keys rotate", settled(rotations=((NOW, None, 0, "keys rotate"),)),
+        settled(rotations=((NOW, NOW, 0, "keys rotate"),)),
+    ),
+    LeftTask.ROTATED: (
+        "keys rotate", settled(rotations=((NOW, NOW, 1, "keys rotate"),)),
+        settled(rotations=((NOW, NOW, 0, "keys rotate"),)),
+    ),
+    LeftTask.ERASURE: (
+        "erase", settled(erasures=(("a", NOW, None, 0),)), settled(erasures=(("a", NOW, NOW, 0),))
+    ),
+    LeftTask.ERASED: (
+        "erase", settled(erasures=(("a", NOW, NOW, 1),)), settled(erasures=(("a", NOW, NOW, 0),))
+    ),
+    LeftTask.SWITCH: ("cutover start", one_batch(stage=None), one_batch(stage="fallback window")),
+    LeftTask.SWITCHING: (
+        "cutover start", one_batch(stage="switched"), one_batch(stage="fallback window")
+    ),
+    LeftTask.FINALIZE: (
+        "cutover finalize", one_batch(stage="fallback window"), one_batch(**FINAL)
+    ),
+    LeftTask.RELIST: ("decommission", one_batch(stage=None, switches=False), SETTLED),
+    LeftTask.READ_BACK: ("verify", one_batch(**FINAL), one_batch(**FINAL, read_back=NOW)),
+    LeftTask.LATE: ("run", one_batch(**FINAL, late=2), one_batch(**FINAL)),
+    LeftTask.UNLISTED: ("run", one_batch(**FINAL, unlisted=True), one_batch(**FINAL)),
+    LeftTask.SOURCE: ("decommission", one_batch(**FINAL), SETTLED),
+    LeftTask.ORIGINALS: ("decommission", settled(originals=(("a", 1, "pilot"),)), SETTLED),
+    LeftTask.DELETING: (
+        "decommission", one_batch(stage="decommission under way"),
+        one_batch(stage="decommission requested"),
+    ),
+    LeftTask.OBSERVE: ("decommission", one_batch(stage="decommission requested"), SETTLED),
+    LeftTask.CHANGED: ("decommission", one_batch(changed=1), SETTLED),
+    LeftTask.TRACES: ("decommission", one_batch(traces=1), SETTLED),
+    LeftTask.KEY: ("keys drill", settled(untried=("c4gh:1",)), SETTLED),
+    LeftTask.KEY_STORED: ("keys drill", settled(unstored=("c4gh:1",)), SETTLED),
+    LeftTask.HOLDER: ("plan report.declared.keys", settled(unheld=("k.pub",)), SETTLED),
+    LeftTask.OLD_KEY: ("plan report.declared.former_keys", settled(former=("c4gh:1",)), SETTLED),
+    LeftTask.COPIES_ERASED: (
+        "plan report.declared.former_copies", settled(erasures=(("a", NOW, NOW, 0),)),
+        settled(erasures=(("a", NOW, NOW, 0),), copies_until=NOW[:10]),
+    ),
+    LeftTask.COPIES_KEY: (
+        "plan report.declared.former_copies",
+        settled(copied=True, rotations=((NOW, NOW, 0, "reseal"),)),
+        settled(copied=True, rotations=((NOW, NOW, 0, "reseal"),), copies_until=NOW[:10]),
+    ),
+    LeftTask.KEYS_BESIDE: (
+        "plan report.declared.former_keys", settled(beside=("ed25519:1",)), SETTLED
+    ),
+    LeftTask.LOGIN: ("plan report.declared.people", settled(strangers=("a@b",)), SETTLED),
+    LeftTask.COPY: ("run", one_batch(lacks_copy=True), SETTLED),
+    LeftTask.GRANT_OPEN: (
+        "revoke", with_grant(entry(allowed=True), GONE), with_grant(entry(allowed=False), GONE)
+    ),
+    LeftTask.GRANT_UNSET: ("revoke", with_grant(GONE), with_grant(GONE, BY_HAND)),
+    LeftTask.GRANT_SEEN: (
+        "revoke", with_grant(GONE, BY_HAND), with_grant(GONE, BY_HAND, replace(BY_HAND, user="y"))
+    ),
+    LeftTask.GRANT_LASTS: ("grant", with_grant(), with_grant(entry(allowed=True))),
+    LeftTask.GRANT_STALE: (
+        "grant", with_grant(entry(allowed=True), STALE), with_grant(entry(allowed=True))
+    ),
+    LeftTask.BASIS: (
+        "plan legal_basis", settled(bases=(("A", "2026-11-30"),)), settled(bases=(("A", LATER),))
+    ),
+    LeftTask.ATTESTATION: (
+        "plan target.attestation", settled(attested=(("HDS", "2026-11-30"),)),
+        settled(attested=(("HDS", LATER),)),
+    ),
+    LeftTask.WAIVER: ("its last day", settled(waivers=(("legal-basis", "2026-11-30"),)), SETTLED),
+    LeftTask.SIGN: ("report", settled(signed=False), SETTLED),
+    LeftTask.WITNESS: ("report sign", settled(witnessed=False), SETTLED),
+}  # fmt: skip
+"""What ends each thing, and where a migration stands before and after that."""
+ELSEWHERE = {LeftTask.FINDING, LeftTask.RELIST}
+"""What its verb shows, or makes fit: what ends it is another one."""
+VERBS = {
+    *(verb for lines in SECTIONS.values() for verb in lines),
+    *(f"{name} {verb}" for name, group in GROUPS.items() for verb in group.verbs),
+}
+REFERENCE = Path("docs/plan-reference.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", LeftTask)
+def test_each_thing_ends(task: LeftTask) -> None:
+    """By a verb that there is, by a field of the plan that there is, or with its last day."""
+    how, before, after = ENDS[task]
+    assert task in {found for found, _ in tasks(before)}
+    assert task not in {found for found, _ in tasks(after)}
+    kind, _, path = how.partition(" ")
+    if kind == "plan":
+        section, _, name = path.rpartition(".")
+        heading = f"## `{section}`" if section else "## The plan"
+        rows = REFERENCE.split(f"\n{heading}\n")[1].split("\n## ")[0]
+        assert f"\n| `{name}` |" in rows
+        if section == "report.declared":
+            assert path in text(f"left.{task}", "fr")
+    elif how != "its last day":
+        assert how in VERBS
+        assert (task.verb or how).startswith(how) or task in ELSEWHERE
 
 
 @pytest.mark.parametrize("task", LeftTask)
