@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from copy import deepcopy
 
 import pytest
 
@@ -124,6 +125,23 @@ def test_what_arrived_at_the_source_in_the_window_is_on_every_page(switched: Sit
     signer = load_trusted_key(key)
     trusted = {signer.fingerprint: (signer.public, signer.until)}
     assert second_verifier.verify(bundle, trusted, 1) == []
+
+    (first,), (batch,) = switched.section("datasets"), switched.section("batches")
+    late = {
+        **deepcopy(first), "name": "late", "include": [{"glob": "emc2/pmsi/late.csv"}],
+        "target": {**first["target"], "prefix": "late/"},
+    }  # fmt: skip
+    more = {"name": "late", "datasets": ["late"]}
+    switched.change(datasets=[first, late], batches=[batch, more])
+    switched.cli("run", switched.plan, "--batch", "late", "--no-progress", expect=0)
+    left = switched.cli("status", switched.plan, "--json", expect=None).json["left"]
+    assert "late" not in {one["task"] for one in left}
+    again = switched.folder / "again"
+    switched.cli("report", switched.plan, "--out", str(again), expect=0)
+    shown = switched.cli("audit", "show", str(again), "--trust", str(key), expect=0).out
+    assert "Complete and intact" in shown
+    assert "the same source was listed again on" in shown
+    assert second_verifier.verify(again, trusted, 1) == []
 
 
 def test_the_nightly_refresh_goes_on_when_a_batch_was_cut_over(switched: Site) -> None:

@@ -48,8 +48,9 @@ def _crate(reading: CheckedBundle) -> Iterator[Entity]:
     draft = " (draft, not evidence)" if reading.draft else ""
     outcome = "complete" if said["outcome"]["complete"] else "not complete"
     proven = "proven by reading all of it back" if said["outcome"]["proven"] else "not proven"
-    told = chronicle_of(reading.folder / "journal.jsonl").passed.finalized
-    passed = [line for one in finals(said, told) for line in one.passed]
+    months = chronicle_of(reading.folder / "journal.jsonl")
+    ended = finals(said, months.passed.finalized, months.listed)
+    passed = [line for one in ended for line in one.passed]
     since = f"; made final in spite of {' and '.join(passed)}" if passed else ""
     yield {
         "@id": "ro-crate-metadata.json",

@@ -44,8 +44,8 @@ def junit(reading: CheckedBundle, *, show_names: bool) -> bytes:
     """Return the document; it has no clock of its own, so equal bundles give equal bytes."""
     predicate = reading.predicate
     seen = _seen(reading, show_names=show_names)
-    told = chronicle_of(reading.folder / "journal.jsonl").passed.finalized
-    ended = list(finals(predicate, told))
+    months = chronicle_of(reading.folder / "journal.jsonl")
+    ended = list(finals(predicate, months.passed.finalized, months.listed))
     root = ET.Element("testsuites", name=visible(f"hdh-migrate {predicate['migration']}"))
     for batch in predicate["batches"]:
         suite = ET.SubElement(root, "testsuite", name=visible(batch["name"]))

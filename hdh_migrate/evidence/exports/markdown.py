@@ -58,7 +58,7 @@ class _Summary:
     def headline(self, erased: ErasedObjects, months: Chronicle) -> Iterator[str]:
         """Yield what it came to, the gravest first, and what else is so."""
         predicate = self._predicate
-        ended = list(finals(predicate, months.passed.finalized))
+        ended = list(finals(predicate, months.passed.finalized, months.listed))
         first, *others = gravest_first(OutcomeCounts.of(predicate, ended))
         then = f"state.{first[0]}.then"  # what was so when it was verified, and was erased since
         key = then if erased.some and then in MARKDOWN else f"state.{first[0]}"

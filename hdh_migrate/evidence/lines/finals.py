@@ -1,15 +1,81 @@
-"""In spite of what switches were made final: what target and source showed right before."""
+"""In spite of what switches were made final: what target and source showed right before.
+
+What was at the source by then nobody moves any more with its own batch. Another dataset at the same
+place, listed since, may have moved it: that is told beside it, and once all of that is moved,
+nothing is left to decide.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, cast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, Self, cast
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import CutoverFinalized
+from hdh_migrate.events.event import Event
+from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.results.switches import Finalization
 from hdh_migrate.telemetry import counted
+
+
+@frozen_row
+class PlacedDataset:
+    """One dataset: where it lies at the source, and what came of it; the tool's own files apart."""
+
+    name: str
+    batch: str
+    place: tuple[str, str]
+    """Bucket and prefix."""
+    closed: bool
+    verified: int
+    left: int
+    """Failed, or waits."""
+    excluded: int
+    listed: str | None
+    """When its source was last listed whole."""
+
+
+@frozen_row
+class FollowedSource:
+    """What other datasets at the places of a batch came to, that were listed after its end."""
+
+    by: tuple[str, ...]
+    """Their batches."""
+    at: str
+    """When the first of them was listed."""
+    moved: int
+    left: int
+    excluded: int
+    """A rule left these behind."""
+    everywhere: bool
+    """Every place of the batch was listed whole."""
+
+    @classmethod
+    def of(cls, batch: str, at: str, datasets: Collection[PlacedDataset]) -> Self | None:
+        """Return what became of the places of a batch that ended at a moment; None: nothing did."""
+        own = {one.name: one.place for one in datasets if one.batch == batch}
+        since = [
+            (one, one.listed)
+            for one in datasets
+            if one.listed is not None
+            and one.place in {place for name, place in own.items() if name != one.name}
+            and seconds_of(one.listed) > seconds_of(at)
+        ]
+        if not since:
+            return None
+        first = {one.name for one, _ in since}
+        whole = {one.place for one, _ in since if one.closed}
+        return cls(
+            by=tuple(dict.fromkeys(one.batch for one, _ in since)),
+            at=min((listed for _, listed in since), key=seconds_of),
+            moved=sum(one.verified for one, _ in since),
+            left=sum(one.left for one, _ in since),
+            excluded=sum(one.excluded for one, _ in since),
+            everywhere=all(place in whole for name, place in own.items() if name not in first),
+        )
 
 
 @frozen_row
@@ -31,6 +97,8 @@ class FinalSwitch:
     """It is told what was listed of the source; earlier versions did not look there."""
     told: bool
     """Likewise of the target."""
+    since: FollowedSource | None = None
+    """What other datasets have moved from the same places since."""
 
     @classmethod
     def of(cls, batch: str, at: str, said: Finalization) -> FinalSwitch:
@@ -45,6 +113,17 @@ class FinalSwitch:
         )  # fmt: skip
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing waits of what was passed over: as many were moved since, all is listed.
+
+        Fewer would mean that some were left behind by a rule, or are gone from the source.
+        """
+        since = self.since
+        return (
+            since is not None and since.everywhere and not since.left and since.moved >= self.late
+        )
+
+    @property
     def passed(self) -> list[str]:
         """What it was made final in spite of, in English."""
         return [*in_spite_of(late=self.late, unlisted=self.unlisted, let_go=self.let_go)]
@@ -57,14 +136,14 @@ class FinalSwitch:
     def undecided(self, observed: Mapping[str, object] | None) -> bool:
         """Say whether the source may hold still what was passed over there, as it was last seen."""
         there = observed is None or any(observed.get(form) for form in ("current", "not_ours"))
-        return there and (self.late > 0 or self.unlisted)
+        return there and (self.late > 0 or self.unlisted) and not self.settled
 
 
 def in_spite_of(*, late: int, unlisted: bool, let_go: int) -> Iterator[str]:
     """Yield, in English, what a switch was made final in spite of."""
     if late:
         many = counted(late, "object", "objects")
-        yield f"{many} new or changed at the source, which nobody moved"
+        yield f"{many} new or changed at the source since the switch"
     if unlisted:
         yield "a source that could not be listed"
     if let_go:
@@ -78,19 +157,44 @@ NONE_PASSED: Final = FinalSwitch(
 """What stands for a switch of which nothing is to be decided."""
 
 
-def finals(predicate: Predicate, told: Mapping[str, CutoverFinalized]) -> Iterator[FinalSwitch]:
+def finals(
+    predicate: Predicate,
+    told: Mapping[str, CutoverFinalized],
+    listed: Iterable[tuple[str, Event]],
+) -> Iterator[FinalSwitch]:
     """Yield the switches of a statement that are final, in its order.
 
-    `told` has, by batch, what the journal tells: of earlier versions it says more.
+    `told` has, by batch, what the journal tells: of earlier versions it says more. `listed` are
+    its events of listings.
     """
+    datasets = _placed(predicate, listed)
     for one in predicate["cutovers"]:
         batch, said, at = str(one["batch"]), one["finalized"], one["times"].get("finalized")
         if one["track"] == "cutover" and said is not None and at is not None:
             event = told.get(batch)
-            if event is None or "target" in said:
-                yield FinalSwitch.of(batch, at, said)
-            else:
-                yield FinalSwitch.told_by(batch, at, event)
+            alone = event is None or "target" in said
+            end = (
+                FinalSwitch.of(batch, at, said)
+                if event is None or alone
+                else FinalSwitch.told_by(batch, at, event)
+            )
+            yield replace(end, since=FollowedSource.of(batch, at, datasets))
+
+
+def _placed(predicate: Predicate, listed: Iterable[tuple[str, Event]]) -> list[PlacedDataset]:
+    batch_of = {one["name"]: one["batch"] for one in predicate["datasets"]}
+    listings = Listings.of(listed, batch_of)
+    return [
+        PlacedDataset(
+            name=one["name"], batch=one["batch"],
+            place=(one["source"]["bucket"], one["source"]["prefix"]), closed=one["closed"],
+            verified=one["tally"]["verified"]["objects"]
+            - (one["own_verified"]["objects"] if "own_verified" in one else 0),
+            left=one["tally"]["failed"]["objects"] + one["tally"]["pending"]["objects"],
+            excluded=one["tally"]["excluded"]["objects"], listed=listings.of_dataset(one["name"]),
+        )
+        for one in predicate["datasets"]
+    ]  # fmt: skip
 
 
 def undecided(predicate: Predicate, ended: Iterable[FinalSwitch]) -> list[FinalSwitch]:

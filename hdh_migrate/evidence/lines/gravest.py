@@ -66,7 +66,7 @@ class OutcomeCounts:
     accepted: int = 0
     findings: int = 0
     late: int = 0
-    """Were new or changed at the source when switches were made final; nobody moved them."""
+    """Were new or changed at the source when switches were made final, and are not settled."""
     unlisted: int = 0
     """Switches that were made final and whose source could not be listed."""
     let_go: int = 0
@@ -107,8 +107,8 @@ class OutcomeCounts:
             ),
             accepted=how_many(codes, Code.TARGET_ACCEPTED),
             findings=predicate["findings"]["total"],
-            late=sum(one.late for one in ended),
-            unlisted=sum(one.unlisted for one in ended),
+            late=sum(one.late for one in ended if not one.settled),
+            unlisted=sum(one.unlisted for one in ended if not one.settled),
             let_go=sum(one.let_go for one in ended),
         )
 

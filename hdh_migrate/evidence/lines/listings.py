@@ -51,6 +51,10 @@ class Listings:
         first = min(known, key=seconds_of) if own and len(known) == len(own) else None
         return self._passed.get(batch, first)
 
+    def of_dataset(self, name: str) -> str | None:
+        """Return when the source of one dataset was last listed whole, None: it never was."""
+        return self._passed.get(self._batch_of[name], self._sealed.get(name))
+
     def going_on(self, batch: str) -> bool:
         """Return whether a listing anew was begun and not ended."""
         return batch in self._open

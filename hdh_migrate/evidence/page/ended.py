@@ -9,13 +9,13 @@ ENDED: dict[str, Text] = {
     "late": Text("Complet à la bascule, pas depuis", "Complete at the switch, not since"),
     "late.why": Text(
         "La bascule a été rendue définitive malgré {n} objet arrivé ou modifié à la source "
-        "depuis ; rien ici ne montre qu'il ait été déplacé. Voir « Bascule »."
+        "depuis. S'il a été déplacé ensuite, « Bascule » le dit."
         "|La bascule a été rendue définitive malgré {n} objets arrivés ou modifiés à la source "
-        "depuis ; rien ici ne montre qu'ils aient été déplacés. Voir « Bascule ».",
+        "depuis. S'ils ont été déplacés ensuite, « Bascule » le dit.",
         "The cutover was made final in spite of {n} object that arrived or changed at the source "
-        "since; nothing here shows that it was moved. See “Cutover”."
+        "since. Whether it was moved later, “Cutover” says."
         "|The cutover was made final in spite of {n} objects that arrived or changed at the source "
-        "since; nothing here shows that they were moved. See “Cutover”.",
+        "since. Whether they were moved later, “Cutover” says.",
     ),
     "unlisted": Text(
         "Complet à la bascule, la source n'a pas été listée depuis",
@@ -59,6 +59,12 @@ ENDED: dict[str, Text] = {
         "|Batch {name}: {n} objects arrived there or changed since, and are counted neither here "
         "nor below.",
     ),
+    "q.complete.followed": Text(
+        "Après la bascule définitive du lot {name}, la même source a été listée de nouveau le "
+        "{when} (lot {by}) : {moved} en ont été transférés et vérifiés.",
+        "After the cutover of batch {name} was final, the same source was listed again on {when} "
+        "(batch {by}): {moved} of it were sent and verified.",
+    ),
     "q.complete.unlisted": Text(
         "Lot {name} : ce qui y est arrivé depuis n'est pas connu.",
         "Batch {name}: what arrived there since is not known.",
@@ -76,13 +82,25 @@ ENDED: dict[str, Text] = {
     # --- the section on cutovers -----------------------------------------------------------------
     "final.source": Text(
         "malgré {n} objet nouveau ou modifié à la source depuis la dernière liste d'avant la "
-        "bascule : personne ne le déplace plus"
+        "bascule"
         "|malgré {n} objets nouveaux ou modifiés à la source depuis la dernière liste d'avant la "
-        "bascule : personne ne les déplace plus",
+        "bascule",
         "in spite of {n} object new or changed at the source since the last listing before the "
-        "switch: nobody moves it any more"
+        "switch"
         "|in spite of {n} objects new or changed at the source since the last listing before the "
-        "switch: nobody moves them any more",
+        "switch",
+    ),
+    "final.alone": Text(
+        "depuis, aucun autre lot n'a listé cette source : personne ne l'a déplacé"
+        "|depuis, aucun autre lot n'a listé cette source : personne ne les a déplacés",
+        "no other batch listed this source since: nobody moved it"
+        "|no other batch listed this source since: nobody moved them",
+    ),
+    "final.followed": Text(
+        "depuis, le {when}, cette source a été listée pour le lot {by} : {moved} vérifiés sur la "
+        "cible, {left} en attente ou en échec, {excluded} laissés de côté par une règle",
+        "since, on {when}, this source was listed for batch {by}: {moved} verified at the target, "
+        "{left} waiting or failed, {excluded} left behind by a rule",
     ),
     "final.unlisted": Text(
         "alors que la source ne pouvait pas être listée", "while the source could not be listed"
@@ -118,14 +136,14 @@ ENDED: dict[str, Text] = {
     ),
     # --- what is at the source -------------------------------------------------------------------
     "source.late": Text(
-        "En plus, lot {name} : le {when}, {n} objet était nouveau ou modifié depuis la bascule, et "
-        "rien ne l'a déplacé : ce qu'il est n'est que là."
+        "En plus, lot {name} : le {when}, {n} objet était nouveau ou modifié depuis la bascule ; "
+        "s'il n'a pas été déplacé, ce qu'il est n'est que là."
         "|En plus, lot {name} : le {when}, {n} objets étaient nouveaux ou modifiés depuis la "
-        "bascule, et rien ne les a déplacés : ce qu'ils sont n'est que là.",
-        "Besides, batch {name}: on {when} {n} object was new or changed since the switch, and "
-        "nothing moved it: what it is is there alone."
-        "|Besides, batch {name}: on {when} {n} objects were new or changed since the switch, and "
-        "nothing moved them: what they are is there alone.",
+        "bascule ; ceux qui n'ont pas été déplacés ne sont que là.",
+        "Besides, batch {name}: on {when} {n} object was new or changed since the switch; unless "
+        "it was moved, what it is is there alone."
+        "|Besides, batch {name}: on {when} {n} objects were new or changed since the switch; those "
+        "that were not moved are there alone.",
     ),
     "source.late.unknown": Text(
         "En plus, lot {name} : ce qui est arrivé là depuis la bascule n'est pas connu ; la source "

@@ -100,7 +100,7 @@ def render_report(
     sources = at_source(predicate, chronicle.passes)
     looks = chronicle.looks.beside(predicate.get("looks", []))
     absences = Absences.of(predicate, looks)
-    ended = list(finals(predicate, chronicle.passed.finalized))
+    ended = list(finals(predicate, chronicle.passed.finalized, chronicle.listed))
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate, ended))
     erased = erased_objects(predicate, chronicle.grants)
     stories = cast("list[CutoverFact]", predicate["cutovers"])

@@ -345,7 +345,9 @@ class Absences:
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
-    ended = {one.batch: one for one in undecided(p, finals(p, months.passed.finalized))}
+    ended = {
+        one.batch: one for one in undecided(p, finals(p, months.passed.finalized, months.listed))
+    }
     looks = {one["batch"]: one for one in p.get("looks", ())}
     planned = {one["batch"] for one in plan.get("cutovers") or ()}
     seen = months.looks.beside(p.get("looks", ()))

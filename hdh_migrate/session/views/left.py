@@ -6,6 +6,7 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hdh_migrate.clocks import Moment
@@ -18,7 +19,7 @@ from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.endings import DatedEnding, endings
-from hdh_migrate.evidence.lines.finals import NONE_PASSED
+from hdh_migrate.evidence.lines.finals import NONE_PASSED, FollowedSource, PlacedDataset
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
 from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
@@ -47,7 +48,7 @@ from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Grouped
+from hdh_migrate.model import Grouped, State
 from hdh_migrate.pipeline.projections.facts import observed_of
 from hdh_migrate.pipeline.projections.looks import look_facts
 from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
@@ -66,6 +67,10 @@ from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.facts import endpoints_reached
 from hdh_migrate.session.views.proved import proved_keys
 from hdh_migrate.session.views.rotations import rotation_facts
+
+_LEFT = frozenset(State) - {State.VERIFIED, State.EXCLUDED}
+_OWN_AT_ONCE = 1_000_000
+"""More files of its own than the tool ever writes beside a batch."""
 
 
 def left_now(
@@ -238,6 +243,7 @@ def _batches(
     for _, event in ledger.events(LookedAgain):
         seen.take(event)
     planned = {one.batch for one in desk.loaded.plan.cutovers}
+    placed: list[PlacedDataset] = []
     copied = None
     if desk.loaded.plan.seal.second_copy is not None:
         copied = {event.batch for _, event in ledger.events(HeadersCopied)}
@@ -246,6 +252,9 @@ def _batches(
         story = stories.get((name, Track.CUTOVER))
         look, after = looks.get(name), _after_deletion(story)
         end = ended(story)
+        if end is not None and (end.late or end.unlisted):
+            placed = placed or _placed(desk, ledger, listings)
+            end = replace(end, since=FollowedSource.of(name, end.at, placed))
         if story is None or end is None or not end.undecided(observed_of(story)):
             end = NONE_PASSED
         own = [one for one in known if one.batch == name]
@@ -273,6 +282,25 @@ def _batches(
             deletes=recheck is not None,
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )
+
+
+def _placed(desk: Desk, ledger: SqliteLedger, listings: Listings) -> list[PlacedDataset]:
+    """Return where each dataset lies at the source, and what came of it."""
+    found = []
+    for row in ledger.datasets():
+        place = desk.loaded.plan.dataset(row.name).source.place
+        own = sum(one.dataset == row.id for one in ledger.own_verified(row.batch, 0, _OWN_AT_ONCE))
+        found.append(
+            PlacedDataset(
+                name=row.name, batch=row.batch, place=(place.bucket, place.prefix),
+                closed=row.sealed,
+                verified=ledger.tally(row.id, State.VERIFIED).objects - own,
+                left=ledger.tally(row.id, *_LEFT).objects,
+                excluded=ledger.tally(row.id, State.EXCLUDED).objects,
+                listed=listings.of_dataset(row.name),
+            )
+        )  # fmt: skip
+    return found
 
 
 def _after_deletion(story: CutoverStanding | None) -> AfterDeletion:

@@ -13,6 +13,7 @@ from hdh_migrate.events.notices import NoticeGivenUp
 from hdh_migrate.events.objects import CleanupAbort
 from hdh_migrate.events.run import BucketProvisioned, ClocksCompared, ProbeEnded
 from hdh_migrate.jsonform import ABSENT
+from tests.unit.evidence.builders import record
 from tests.unit.evidence.worlds import entry
 
 NONE = {"new": 0, "changed": 0, "gone": 0}
@@ -103,6 +104,8 @@ def situations() -> Iterator[dict[str, Any]]:
         yield {"months": [*[given_up(), aborted()] * many, probed(many)]}
     for said in (CLEAN, UNSAID):
         yield {"cutovers": [story(said)]}
+    more = {"records": [record("a", dataset="more-0"), record("a")], "more": 1}
+    yield {"cutovers": [story(LATE)], **more}
     yield {"cutovers": [story(UNSAID)], "months": [finalized()]}
     yield {"cutovers": [guarded(found) for found in GUARDS]}
     at = "2026-03-02T10:00:00Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from hdh_migrate.evidence.exports.crate import crate_metadata
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
-from hdh_migrate.evidence.lines.finals import FinalSwitch
+from hdh_migrate.evidence.lines.facts import ObjectCounts
+from hdh_migrate.evidence.lines.finals import FinalSwitch, FollowedSource, PlacedDataset
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
-from tests.unit.evidence.builders import record, signer
+from hdh_migrate.model import Place
+from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 from tests.unit.evidence.passing import (
     CLEAN,
     ENDED_AT,
@@ -57,12 +60,91 @@ def test_a_late_object_is_on_the_first_screen_and_to_be_decided_about(
     assert "in spite of 3 objects new or changed at the source since the last listing" in english
     assert "Decide about 3 objects that arrived or changed at the source" in english
     assert "Command: hdh-migrate run PLAN --batch NAME" in english
-    assert "3 objects were new or changed since the switch, and nothing moved them" in english
+    assert "3 objects were new or changed since the switch; those that were not moved" in english
+    assert "no other batch listed this source since: nobody moved them" in english
     assert "La bascule a été rendue définitive malgré 3 objets arrivés ou modifiés" in french
     assert "malgré 3 objets nouveaux ou modifiés à la source depuis" in french
     assert summary(tmp_path / "late").startswith(
         "## complete at the switch, 3 objects arrived or changed at the source since"
     )
+
+
+def followed(out: Path, key: Signer, said: dict[str, Any], moved: int, **late: Any) -> Page:
+    """Write a bundle in which another batch has the same source, listed after the end."""
+    records = [record("a"), *(record(f"z{one}", dataset="tardif") for one in range(moved))]
+    changes: dict[str, Any] = {
+        "name": "tardif", "batch": "rest", "inventoried": ObjectCounts(moved, moved * 1000), **late
+    }  # fmt: skip
+    about = facts(
+        dataset(1), dataset(moved, **changes),
+        cutovers=[story(said)],
+    )  # fmt: skip
+    bundle(out, records, about=about, signer=key, languages=("fr", "en"))
+    return Page((out / "report.fr.html").read_text("utf-8"))
+
+
+def test_what_another_batch_moved_of_the_same_source_ends_the_task(
+    tmp_path: Path, key: Signer
+) -> None:
+    """The late objects are 3; what another batch listed and moved after the end is told."""
+    page = followed(tmp_path / "all", key, LATE, 3).plain
+    assert "Complet et intact" in page
+    assert "pas depuis" not in page
+    assert "Décider de 3" not in page
+    assert "Oui. " in page
+    assert (
+        "la même source a été listée de nouveau le 2 mars 2026 à 10:15:00 UTC (lot rest) : 3 objets"
+        in page
+    )
+    assert "malgré 3 objets nouveaux ou modifiés à la source" in page, "that was so"
+    assert "pour le lot rest : 3 objets vérifiés sur la cible, 0 en attente" in page
+    unknown = followed(tmp_path / "unlisted", key, UNLISTED, 1).plain
+    assert "Complet et intact" in unknown
+    assert "Chercher ce qui est arrivé" not in unknown
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": Place(bucket="emc2", prefix="b/")},
+        {"source": Place(bucket="elsewhere", prefix="")},
+        {"closed": False},
+    ],
+    ids=str,
+)
+def test_what_another_place_or_half_a_listing_has_ends_nothing(
+    tmp_path: Path, key: Signer, other: dict[str, Any]
+) -> None:
+    page = followed(tmp_path / "out", key, LATE, 3, **other).plain
+    assert "Décider de 3" in page
+    assert "Complet et intact" not in page
+
+
+def test_a_source_that_was_listed_before_the_end_is_not_followed() -> None:
+    own = PlacedDataset(
+        name="pmsi", batch="pilot", place=("b", "p/"), closed=True, verified=9, left=0,
+        excluded=0, listed="2026-03-01T00:00:00Z",
+    )  # fmt: skip
+    after = "2026-03-02T09:00:01Z"
+    other = replace(own, name="rest", batch="rest", verified=3, listed=after)
+    late = FinalSwitch.of("pilot", ENDED_AT, LATE)
+
+    def settled(*others: PlacedDataset) -> bool:
+        since = FollowedSource.of("pilot", ENDED_AT, [own, *others])
+        return replace(late, since=since).settled
+
+    assert settled(other)
+    assert settled(replace(other, batch="pilot")), "a later revision of the same batch"
+    assert not settled()
+    assert not settled(replace(other, listed=ENDED_AT))
+    assert not settled(replace(other, listed=None))
+    assert not settled(replace(other, left=1))
+    assert settled(replace(other, excluded=9)), "as many were moved as were passed over"
+    assert not settled(replace(other, excluded=9, verified=2))
+    assert not settled(replace(other, verified=2)), "one is gone from the source"
+    second = replace(own, name="scans", place=("b", "s/"))
+    assert not settled(other, second), "of one place of two"
+    assert settled(other, second, replace(other, name="rest-2", place=("b", "s/")))
 
 
 def test_a_source_that_was_not_listed_is_told_as_unknown(tmp_path: Path, key: Signer) -> None:
@@ -89,7 +171,7 @@ def test_other_forms_of_a_report_say_it_beside_complete_and_proven(
     tmp_path: Path, key: Signer
 ) -> None:
     """Programs and catalogues read these two words, and no page."""
-    said = "3 objects new or changed at the source, which nobody moved"
+    said = "3 objects new or changed at the source since the switch"
     for number, (one, there) in enumerate(((LATE, True), (CLEAN, False))):
         pages(tmp_path / str(number), key, story(one))
         reading = read_bundle(tmp_path / str(number))

@@ -120,7 +120,7 @@ def screens(
         tone = "bad" if set(states) & GRAVE else "unsure"
         assert expected(states) == [OutcomeState.NOTED] or banner.startswith(f" {tone}")
     return shown, gravest_first(
-        OutcomeCounts.of(reading.predicate, list(finals(reading.predicate, {})))
+        OutcomeCounts.of(reading.predicate, list(finals(reading.predicate, {}, ())))
     )
 
 
