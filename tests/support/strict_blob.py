@@ -20,13 +20,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from tests.support.serving import AnsweringServer, answering_thread
+from tests.support.serving import AnsweringHandler, AnsweringServer, answering_thread
 
 ACCOUNT: Final = "strictaccount"
 CONTAINER: Final = "emc2"
@@ -198,14 +197,12 @@ class StrictBlob:
         return None
 
 
-def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+def _handler(server: StrictBlob) -> type[AnsweringHandler]:
+    class Handler(AnsweringHandler):
+        def do_GET(self) -> None:  # noqa: N802 - as it is looked for
             self._answer()
 
-        def do_HEAD(self) -> None:
+        def do_HEAD(self) -> None:  # noqa: N802 - as it is looked for
             self._answer()
 
         def _answer(self) -> None:
@@ -270,9 +267,6 @@ def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     return Handler
 

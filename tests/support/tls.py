@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.support.serving import AnsweringServer, serving
+from tests.support.serving import AnsweringHandler, AnsweringServer, serving
 
 
 class Authority:
@@ -119,9 +118,7 @@ def https(
             context.maximum_version = newest
         context.set_ciphers(ciphers)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(AnsweringHandler):
         def handle(self) -> None:
             heard.connections += 1
             try:
@@ -163,9 +160,6 @@ def https(
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            return
 
     for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.answer)

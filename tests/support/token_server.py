@@ -7,12 +7,11 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.serving import AnsweringServer, serving
+from tests.support.serving import AnsweringHandler, AnsweringServer, serving
 
 
 @dataclass(slots=True)
@@ -47,9 +46,7 @@ def token_server(identity: Path | None = None) -> Iterator[TokenServer]:
     """Serve on loopback; over TLS with a certificate and key of one file."""
     told = TokenServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(AnsweringHandler):
         def answer(self) -> None:
             parts = urlsplit(self.path)
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
@@ -62,9 +59,6 @@ def token_server(identity: Path | None = None) -> Iterator[TokenServer]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            return
 
     for method in ("GET", "POST"):
         setattr(Handler, f"do_{method}", Handler.answer)

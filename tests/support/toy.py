@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -33,7 +32,7 @@ from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
-from tests.support.serving import AnsweringServer, serving
+from tests.support.serving import AnsweringHandler, AnsweringServer, serving
 
 TOKEN = "a toy's token"
 LISTING_MAX = 1 << 20
@@ -242,11 +241,10 @@ class ToyStore:
         return {"objects": objects, "next": found[most - 1] if len(found) > most else None}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(AnsweringHandler):
     store: ToyStore
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - as it is looked for
         status, headers, body = self._answer()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -280,9 +278,6 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = map(int, span.removeprefix("bytes=").split("-"))
             data = data[first : last + 1]
         return 200, {"ETag": f'"{version}"'}, data
-
-    def log_message(self, *_: object) -> None:
-        return
 
 
 @contextmanager

@@ -5,14 +5,13 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import product
-from threading import Thread
-from typing import Any
 
 from hdh_migrate.door import Door
 from hdh_migrate.transport import Transport
 from hdh_migrate.transport.gathering import ROOM
+from tests.support.serving import AnsweringHandler, serving
 
 Heard = list[tuple[str, str | None, bytes]]
 
@@ -27,9 +26,7 @@ def listening() -> Iterator[tuple[str, Heard]]:
     """Answer every request with five bytes, and keep what was heard of it."""
     heard: Heard = []
 
-    class Listener(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Listener(AnsweringHandler):
         def _answer(self) -> None:
             length = self.headers.get("Content-Length")
             heard.append((self.command, length, self.rfile.read(int(length or 0))))
@@ -41,15 +38,9 @@ def listening() -> Iterator[tuple[str, Heard]]:
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - as it calls them
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", heard
-        finally:
-            server.shutdown()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}", heard
 
 
 def test_a_request_has_nothing_of_the_one_before_it() -> None:
