@@ -45,6 +45,12 @@ _READ: Final = (
     "Tags", "hdi_isfolder", "CustomerProvidedKeySha256", "Snapshot", "VersionId",
     "IsCurrentVersion", "Deleted",
 )  # fmt: skip
+_KINDS: Final = frozenset(("blockBlob", "appendBlob", "pageBlob"))
+_HIERARCHICAL: Final = frozenset(
+    ("hdi_isfolder", "Owner", "Group", "Permissions", "Acl", "DeletionId")
+)
+"""Columns that only reports of accounts with a hierarchical namespace have."""
+
 _NONE: Final = (None, "", "null")
 Row = Mapping[str, object]
 
@@ -89,13 +95,8 @@ class AzureReport:
                 f"the report for {place.bucket} tells what is current, and the plan wants a moment",
                 hint="nothing was changed; a report counts datasets without `versions` alone",
             )
-        wanted = f"{place.bucket}/{place.prefix}"
-        filters = self._rule.get("filters")
-        prefixes = [str(one) for one in _list(filters, "prefixMatch")] if filters else []
-        if prefixes and not any(wanted.startswith(_whole_name(one)) for one in prefixes):
-            inside = any(one.startswith(wanted) for one in prefixes)
-            what = "a part of it only" if inside else "another container or prefix"
-            raise _refused(f"the report is of {what}", place.bucket)
+        if (left_out := self._left_out(f"{place.bucket}/{place.prefix}")) is not None:
+            raise _refused(f"the report is of {left_out}", place.bucket)
         lacking = sorted(
             {COLUMNS[one] for one in asks if one in COLUMNS} - set(self._fields)
             | ({"Content-Length"} - set(self._fields))
@@ -104,6 +105,26 @@ class AzureReport:
             raise _refused(
                 f"the report has no column {', '.join(lacking)}, which is needed", place.bucket
             )
+
+    def _left_out(self, wanted: str) -> str | None:
+        """Say what else the rule's filters make of the report than all that begins so."""
+        found = self._rule.get("filters")
+        filters = found if isinstance(found, dict) else {}
+        prefixes = [str(one) for one in _list(filters, "prefixMatch")]
+        if prefixes and not any(wanted.startswith(_whole_name(one)) for one in prefixes):
+            inside = any(one.startswith(wanted) for one in prefixes)
+            return "a part of it only" if inside else "another container or prefix"
+        for one in map(str, _list(filters, "excludePrefix")):
+            if one.startswith(wanted) or wanted.startswith(one):
+                return "a part of it only: its rule leaves prefixes out (excludePrefix)"
+        if filters.get("creationTime"):
+            return "what was created lately only (creationTime)"
+        # Where the namespace is hierarchical a rule cannot have page blobs.
+        kinds = _KINDS - {"pageBlob"} if _HIERARCHICAL & set(self._fields) else _KINDS
+        told = {str(one) for one in _list(filters, "blobTypes")} or kinds
+        if lacking := kinds - told:
+            return f"some types of blobs only: its rule leaves out {', '.join(sorted(lacking))}"
+        return None
 
     @property
     def has_versions(self) -> bool:

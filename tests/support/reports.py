@@ -49,7 +49,9 @@ def write(
         "inventoryStartTime": begun,
         "inventoryCompletionTime": begun,
         "ruleDefinition": {
-            "filters": {"blobTypes": ["blockBlob"], "prefixMatch": []},
+            "filters": {
+                "blobTypes": ["blockBlob", "appendBlob", "pageBlob"], "prefixMatch": [],
+            },
             "format": form,
             "objectType": "blob",
             "schedule": "daily",

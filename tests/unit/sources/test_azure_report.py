@@ -164,6 +164,47 @@ def test_a_report_of_another_container_is_refused(
         report.demand(PLACE, frozenset())
 
 
+ALL = ["blockBlob", "appendBlob", "pageBlob"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"excludePrefix": ["emc2/pmsi/2024/"]}, "its rule leaves prefixes out"),
+        ({"excludePrefix": ["emc2/pm"]}, "its rule leaves prefixes out"),
+        ({"excludePrefix": ["emc2"]}, "its rule leaves prefixes out"),
+        ({"excludePrefix": ["emc2/other/"]}, None),
+        ({"creationTime": {"lastNDays": 30}}, "what was created lately only"),
+        ({"blobTypes": ["blockBlob"]}, "its rule leaves out appendBlob, pageBlob"),
+        ({"blobTypes": ALL, "includeSnapshots": True, "includeDeleted": True}, None),
+    ],
+)
+def test_a_report_whose_rule_leaves_blobs_out_is_refused(
+    tmp_path: Path, filters: dict[str, Any], message: str | None
+) -> None:
+    """Filters of a rule: `BlobInventoryPolicyFilter` of the service's management reference."""
+    fields = ("Name", "Content-Length")
+    folder = reports.write(tmp_path, URL, rows(), fields=fields)
+    manifest = json.loads((folder / "emc2-manifest.json").read_bytes())
+    manifest["ruleDefinition"]["filters"] = {"blobTypes": ALL, **filters}
+    reports.sign(folder, json.dumps(manifest).encode())
+    report = AzureReport(folder, URL)
+    if message is None:
+        report.demand(PLACE, frozenset())
+        return
+    with pytest.raises(Refused, match=message):
+        report.demand(PLACE, frozenset())
+
+
+def test_a_rule_of_a_hierarchical_account_has_no_page_blobs(tmp_path: Path) -> None:
+    kinds = {"filters": {"blobTypes": ["blockBlob", "appendBlob"]}}
+    folder = reports.write(tmp_path, URL, rows(), fields=("Name", "Content-Length", "Owner"))
+    manifest = json.loads((folder / "emc2-manifest.json").read_bytes())
+    manifest["ruleDefinition"] |= kinds
+    reports.sign(folder, json.dumps(manifest).encode())
+    AzureReport(folder, URL).demand(PLACE, frozenset())
+
+
 def test_a_column_that_a_rule_asks_about_must_be_there(tmp_path: Path) -> None:
     folder = reports.write(tmp_path, URL, rows(), fields=("Name", "Content-Length"))
     report = AzureReport(folder, URL)
