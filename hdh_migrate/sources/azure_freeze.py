@@ -21,7 +21,6 @@ TOKEN_LIFETIME: Final = timedelta(minutes=15)
 
 _SHUT_OUT: Final = {
     "AuthorizationPermissionMismatch": "the credential has no right to write",
-    "InsufficientAccountPermissions": "the credential has no right to write",
     "KeyBasedAuthenticationNotPermitted": "the account no longer accepts keys",
     "AccountIsDisabled": "the account is disabled",
 }
@@ -35,16 +34,25 @@ _THIS_MACHINE: Final = frozenset(
 )
 """A network rule, or a token for another place: a writer elsewhere may still be let in."""
 
+_READ_ONLY: Final = "InsufficientAccountPermissions"
+"""What a secondary says to every write ("Common REST API error codes"); its primary may not."""
+
 
 class AzureFreezeProbe:
     """One account, with a writer's credential; see `ports.FreezeProbe`."""
 
-    def __init__(self, account: AzureAccount) -> None:
-        """Take the account with the writer's credential."""
-        self._account = account
+    def __init__(self, account: AzureAccount, *, no_writer: str | None = None) -> None:
+        """Take the account with the writer's credential.
+
+        `no_writer` is why that credential is nobody's who ever wrote, so that its refusal shows
+        nothing: then it is not tried.
+        """
+        self._account, self._no_writer = account, no_writer
 
     def probe(self, place: Place, name: str) -> Refusal:
         """Try to create an empty blob where there is none."""
+        if self._no_writer is not None:
+            return Refusal(proven=False, detail=self._no_writer)
         try:
             # Create-only: whatever happens, no blob of anybody's is replaced.
             headers = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
@@ -113,4 +121,6 @@ def _inconclusive(reply: Reply, code: str) -> str:
         return f"this machine or this token is refused, others may not be ({label})"
     if reply.status == 404:
         return f"there is no such container ({label})"
+    if code == _READ_ONLY:
+        return f"nobody may write at this address, and elsewhere they may ({label})"
     return f"the answer does not show that writers are shut out ({label})"

@@ -56,6 +56,20 @@ class SasToken:
         """When it ends, None when it does not say so itself."""
         return _moment(self._fields.get("se"))
 
+    @property
+    def no_writer(self) -> str | None:
+        """Why nobody ever wrote with it, by what it says itself; None: somebody may have.
+
+        What a stored access policy gives is not in the token: that may be taken away.
+        """
+        rights = self._fields.get("sp")
+        if rights is None or set(rights) & set("cw"):
+            return None
+        return (
+            "the signature itself gives no right to create or to write (sp), so it is no writer's,"
+            " and that it is refused shows nothing"
+        )
+
     def problems(self, now: str, *, secure: bool) -> list[Problem]:
         """Return every reason in the token itself for which nothing could be listed and read."""
         found = [*self._of_time(datetime.fromisoformat(now)), *self._of_rights()]

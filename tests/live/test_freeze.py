@@ -63,12 +63,36 @@ def test_a_writer_without_the_right_to_write_proves_the_freeze(
     tmp_path: Path, container: Container, place: Place
 ) -> None:
     before = blobs(container)
+    container.let_policies(writers="rl")
+    probe = probe_with(tmp_path, container, container.sas_by("writers"))
 
-    found = probe_with(tmp_path, container, container.server.sas("rl")).probe(place, name_in(place))
+    found = probe.probe(place, name_in(place))
 
     assert (found.proven, found.left) == (True, None)
     assert "AuthorizationPermissionMismatch" in found.detail
     assert blobs(container) == before
+
+
+@pytest.mark.parametrize("rights", ["rl", "rlt", "rad"])
+def test_a_signature_that_never_let_anybody_write_proves_nothing(
+    tmp_path: Path, container: Container, place: Place, rights: str
+) -> None:
+    """The reader's, given by mistake: that it is refused is no wonder."""
+    probe = probe_with(tmp_path, container, container.server.sas(rights))
+
+    found = probe.probe(place, name_in(place))
+
+    assert (found.proven, found.left) == (False, None)
+    assert "it is no writer's" in found.detail
+
+
+def test_a_writer_whose_policy_lets_write_again_disproves_it(
+    tmp_path: Path, container: Container, place: Place
+) -> None:
+    container.let_policies(writers="rcwd")
+    probe = probe_with(tmp_path, container, container.sas_by("writers"))
+
+    assert not probe.probe(place, name_in(place)).proven
 
 
 @pytest.mark.parametrize("kind", ["sas", "shared-key"])
@@ -114,6 +138,7 @@ def test_a_credential_that_is_refused_itself_proves_nothing(
     [
         ("AuthorizationPermissionMismatch", 403, True),
         ("KeyBasedAuthenticationNotPermitted", 403, True),
+        ("InsufficientAccountPermissions", 403, False),  # of a secondary: the primary lets write
         ("AuthenticationFailed", 403, False),
         ("AuthorizationFailure", 403, False),  # a network rule: it keeps out this machine only
         ("AuthorizationSourceIPMismatch", 403, False),

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from http.client import HTTPConnection
 from multiprocessing.util import Finalize
@@ -44,6 +45,26 @@ class Container:
     server: Azurite
     name: str
     client: ContainerClient = field(repr=False)
+
+    def let_policies(self, **rights: str) -> None:
+        """Have stored access policies: their names, and what each gives whoever holds a token."""
+        from azure.storage.blob import AccessPolicy
+
+        begins, ends = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+        self.client.set_container_access_policy(
+            {
+                name: AccessPolicy(permission=given, start=begins, expiry=ends)
+                for name, given in rights.items()
+            }
+        )
+
+    def sas_by(self, policy: str) -> str:
+        """Return a token that says nothing of rights itself: they are taken away at the policy."""
+        from azure.storage.blob import generate_container_sas
+
+        return generate_container_sas(
+            self.server.account, self.name, self.server.key, policy_id=policy
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

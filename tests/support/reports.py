@@ -50,7 +50,8 @@ def write(
         "inventoryCompletionTime": begun,
         "ruleDefinition": {
             "filters": {
-                "blobTypes": ["blockBlob", "appendBlob", "pageBlob"], "prefixMatch": [],
+                "blobTypes": ["blockBlob", "appendBlob", "pageBlob"],
+                "prefixMatch": [],
             },
             "format": form,
             "objectType": "blob",

@@ -190,10 +190,10 @@ class Site:
         }
 
     def let_writers_in(self) -> None:
-        self.environ["S_WRITER"] = self.container.server.sas("rcwd")
+        self.environ["S_WRITER"] = self.container.sas_by("writers")
 
     def shut_writers_out(self) -> None:
-        self.environ["S_WRITER"] = self.container.server.sas("rl")
+        self.environ["S_WRITER"] = self.container.sas_by("shut-out")
 
 
 def put_back(kept: Mapping[str, str]) -> None:
@@ -251,6 +251,7 @@ def site(
 def new_site(folder: Path, container: Container, bucket: Bucket) -> Site:
     """Fill the container; write keys and a plan, of which nothing has been run."""
     upload(container, CORPUS)
+    container.let_policies(**{"writers": "rcwd", "shut-out": "rl"})
     keys = folder / "keys"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer"):
@@ -318,7 +319,7 @@ def new_site(folder: Path, container: Container, bucket: Bucket) -> Site:
         bucket=bucket,
         environ={
             "S_SAS": container.server.sas("rl"),
-            "S_WRITER": container.server.sas("rl"),
+            "S_WRITER": container.sas_by("shut-out"),
             "S_ERASER": container.server.sas("rld"),
             "T_ID": server.access_key,
             "T_SECRET": server.secret_key,

@@ -122,6 +122,7 @@ def _claims(section: AzureBlob, credential: object, vault: Vault) -> _SasClaims 
 def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> OpenedAdapter[FreezeProbe]:
     from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
+    from hdh_migrate.sources.azure_sas import SasToken
 
     url, transport = section.account_url, transport_to(section, vault.base)
 
@@ -129,9 +130,12 @@ def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> OpenedAdapt
         secure = url.startswith("https:")
         return writer_token(_account(url), key, secure=secure, now=SystemClock().now)
 
-    writer = _authorizer(freeze.credential, vault, with_key)
+    writer, credential = _authorizer(freeze.credential, vault, with_key), freeze.credential
+    no_writer = None
+    if credential.kind == "sas":
+        no_writer = SasToken.read(vault.reveal(credential.value)).no_writer
     return OpenedAdapter(
-        thing=AzureFreezeProbe(AzureAccount(url, writer, transport)),
+        thing=AzureFreezeProbe(AzureAccount(url, writer, transport), no_writer=no_writer),
         contacts=(("source", transport), *_tokens_of(writer)),
     )
 
