@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,16 +110,29 @@ class Figures:
         corpora: Sequence[Corpus],
         *,
         rounds: int,
+        thrown: Mapping[str, int],
         target: str | None,
         load: tuple[float, float],
         seconds: float,
     ) -> Figures:
-        """Return the figures of some runs; `target` is None for the server of this machine."""
+        """Return the figures of some runs; `target` is None for the server of this machine.
+
+        Raises:
+            SystemExit: all rounds of one work were thrown away.
+        """
+        for name, count in thrown.items():
+            if count == rounds:
+                sys.exit(f"{name}: no round counts, for what the target answered in each of them")
         known = {corpus.name: corpus for corpus in corpora}
         works = dict.fromkeys((run.corpus, run.verb) for run in runs if run.corpus != TINY)
         machine = {
             **_machine(),
             "target": target or "rclone serve s3, on the same machine",
+            "rounds that do not count": ", ".join(
+                f"{count} of {name}, in which the target answered 5xx for what it holds"
+                for name, count in thrown.items()
+            )
+            or "none",
             "load before and after": f"{load[0]} and {load[1]}",
             "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {rounds} rounds, {seconds:.0f} s",
         }

@@ -18,6 +18,10 @@ from bench.memory import MIB, resident, tree
 SAMPLE_SECONDS = 0.25
 
 
+class CommandFailed(Exception):
+    """A command of one of the tools did not end well; its words say which and why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What one run of a command cost."""
@@ -34,7 +38,7 @@ def measured(command: Sequence[str], environ: Mapping[str, str]) -> tuple[Cost, 
     """Run a command to its end; return what it cost and what it printed.
 
     Raises:
-        SystemExit: it failed.
+        CommandFailed: it did not end well.
     """
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with subprocess.Popen(
@@ -46,7 +50,7 @@ def measured(command: Sequence[str], environ: Mapping[str, str]) -> tuple[Cost, 
         most = peak.end()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if run.returncode:
-        sys.exit(f"{' '.join(command[:4])}: exit {run.returncode}\n{told[-2000:]}")
+        raise CommandFailed(f"{' '.join(command[:4])}: exit {run.returncode}\n{told[-2000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(wall=wall, cpu=cpu, peak=most), out
 

@@ -96,7 +96,8 @@ The package is compiled before anything is measured, as pip compiles what it ins
 
 After each timed run every byte that it wrote was read and compared with what the corpus was made
 of: ours copied by rclone and opened, rclone's by `hashsum --download`. Whatever differs ends the
-benchmark.
+benchmark. Where a tool fails and the target answers 5xx for what it holds, to a plain request too,
+that round of the work counts for neither tool, and is counted below.
 
 ## On what
 

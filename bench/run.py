@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from pathlib import Path
 from bench import page, quick_azure
 from bench.corpora import MIB, SMALL, Corpus
 from bench.figures import QUICK, TINY, Figures, Run
-from bench.measure import compiled, load, measured
+from bench.measure import CommandFailed, compiled, load, measured
 from bench.tools import LISTINGS, Target, Tools
 from hdh_migrate.demo.servers import azurite
 from tests.support.servers import rclone_s3
@@ -52,13 +53,13 @@ def main() -> None:
             else:
                 corpus.fill(source.connection_string)
         before, began = load(), time.monotonic()
-        runs, rounds = list[Run](), 0
+        runs, rounds, thrown = list[Run](), 0, Counter[str]()
         while rounds < wanted.rounds and _another(rounds, began, started, wanted.seconds):
-            runs += _round(tools, corpora, rounds)
+            runs += _round(tools, corpora, rounds, thrown)
             rounds += 1
         figures = Figures.of(
-            runs, corpora, rounds=rounds, target=wanted.endpoint, load=(before, load()),
-            seconds=time.monotonic() - began,
+            runs, corpora, rounds=rounds, thrown=thrown, target=wanted.endpoint,
+            load=(before, load()), seconds=time.monotonic() - began,
         )  # fmt: skip
     sys.stdout.write(page.table(figures))
     if wanted.page:
@@ -135,13 +136,33 @@ def _another(rounds: int, began: float, started: float, seconds: float) -> bool:
     return not rounds or now - started + (now - began) / rounds <= seconds
 
 
-def _round(tools: Tools, corpora: Sequence[Corpus], number: int) -> Iterator[Run]:
-    """Do every work once with each tool, in an order that changes from round to round."""
+def _round(
+    tools: Tools, corpora: Sequence[Corpus], number: int, thrown: Counter[str]
+) -> Iterator[Run]:
+    """Do every work once with each tool, in an order that changes from round to round.
+
+    Where a tool failed because the target answers 5xx for what it holds, what both did is thrown
+    away, and counted in `thrown`.
+
+    Raises:
+        SystemExit: a tool failed for another reason, or what it wrote is not what it was to write.
+    """
     for corpus in corpora:
         _tell(f"round {number + 1}: {corpus.name}")
         turns = [_ours(tools, corpus, number), _theirs(tools, corpus)]
-        for turn in turns[:: 1 if number % 2 == 0 else -1]:
-            yield from turn
+        try:
+            runs = [run for turn in turns[:: 1 if number % 2 == 0 else -1] for run in turn]
+        except CommandFailed as failed:
+            if not (unreadable := tools.unreadable(corpus, number)):
+                sys.exit(str(failed))
+            thrown[corpus.name] += 1
+            _tell(
+                f"round {number + 1} of {corpus.name} is thrown away: the target answers 5xx to a"
+                f" plain GET of {unreadable} of the objects that it lists\n{failed}"
+            )
+            tools.clear(corpus, number)
+        else:
+            yield from runs
 
 
 def _ours(tools: Tools, corpus: Corpus, number: int) -> Iterator[Run]:

@@ -8,10 +8,15 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
+
+import pycurl
 
 from bench.corpora import Corpus
+from bench.measure import CommandFailed
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
@@ -103,14 +108,15 @@ datasets:
 
         Raises:
             SystemExit: an object is missing, there is one more, or its bytes are others.
+            CommandFailed: rclone cannot read it.
         """
         identity = PrivateKey.load(self._folder / "keys" / "steward.sec", None)
         envelopes = Crypt4ghEnvelopes([identity.public], identity)
         found: dict[str, str] = {}
-        prefix = f"{self._target.bucket}/{self._prefix(corpus, number)}"
-        there = self._rclone("lsf", "-R", "--files-only", f"s3:{prefix}").splitlines()
-        copy = self._folder / "copy"
-        self._rclone("copy", "--transfers", TRANSFERS, f"s3:{prefix}", str(copy))
+        place = self._at(self._prefix(corpus, number))
+        there = self._rclone("lsf", "-R", "--files-only", place).splitlines()
+        copy = self._folder / f"copy-{corpus.name}-{number}"  # nothing of another round's
+        self._rclone("copy", "--transfers", TRANSFERS, place, str(copy))
         for name in there:
             key, digest = name.removesuffix(".c4gh"), hashlib.sha256()
             unsealer = envelopes.unsealer(size=corpus.size, write=digest.update)
@@ -121,7 +127,7 @@ datasets:
             found[key] = digest.hexdigest()
             (copy / name).unlink()
         self._demand("hdh-migrate", corpus, found)
-        self._rclone("purge", f"s3:{prefix}")
+        self._rclone("purge", place)
 
     # --- rclone --------------------------------------------------------------------------------
 
@@ -145,7 +151,7 @@ datasets:
         """Demand the same of what rclone wrote.
 
         Raises:
-            SystemExit: it is not so.
+            SystemExit, CommandFailed: it is not so, or cannot be read.
         """
         sealed = f"crypt:theirs-{corpus.name}"
         told = self._rclone("hashsum", "sha256", "--download", sealed)
@@ -180,6 +186,41 @@ directory_name_encryption = false
 
     # --- both ----------------------------------------------------------------------------------
 
+    def unreadable(self, corpus: Corpus, number: int) -> int:
+        """Return how many of the objects that both wrote the target lists, and answers with a 5xx.
+
+        Nothing of either tool is asked for them: a host in trouble is no fault of who reads there.
+        """
+        there = [
+            f"{place}/{name}"
+            for place in (self._prefix(corpus, number), f"theirs-{corpus.name}")
+            for name in self._rclone("lsf", "-R", "--files-only", self._at(place)).splitlines()
+        ]
+        return sum(self._status(key) >= 500 for key in there)
+
+    def clear(self, corpus: Corpus, number: int) -> None:
+        """Remove what both wrote in a round."""
+        for place in (self._prefix(corpus, number), f"theirs-{corpus.name}"):
+            if self._rclone("lsf", self._at(place)):
+                self._rclone("purge", self._at(place))
+
+    def _status(self, key: str) -> int:
+        """Return what the target's answer to a GET begins with, whatever comes of its body."""
+        target, asked = self._target, pycurl.Curl()
+        try:
+            asked.setopt(asked.URL, f"{target.endpoint}/{target.bucket}/{quote(key)}")
+            asked.setopt(asked.AWS_SIGV4, f"aws:amz:{target.region or 'us-east-1'}:s3")
+            asked.setopt(asked.USERPWD, f"{target.access_key}:{target.secret_key}")
+            asked.setopt(asked.WRITEFUNCTION, lambda _: None)
+            with suppress(pycurl.error):
+                asked.perform()
+            return int(asked.getinfo(asked.RESPONSE_CODE))
+        finally:
+            asked.close()
+
+    def _at(self, place: str) -> str:
+        return f"s3:{self._target.bucket}/{place}"
+
     def _prefix(self, corpus: Corpus, number: int) -> str:
         return f"ours-{corpus.name}-{number}"
 
@@ -187,7 +228,8 @@ directory_name_encryption = false
         command = [str(rclone_program()), "--config", str(self._config), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"rclone {arguments[0]}: exit {done.returncode}\n{done.stderr[-2000:]}")
+            words = f"rclone {arguments[0]}: exit {done.returncode}\n{done.stderr[-2000:]}"
+            raise CommandFailed(words)
         return done.stdout
 
     def _demand(self, tool: str, corpus: Corpus, found: Mapping[str, str]) -> None:
