@@ -96,9 +96,10 @@ class Objects(UploadsLedger, HeadersLedger):
                 self._ended.update((one.id, dataset) for one in portion)
                 self._write_ended()
 
-    def told_of(self, ids: Iterable[int]) -> set[tuple[int, str]]:
-        """Return of which of some objects a finding is open: objects with codes."""
-        return {(row[0], row[1]) for row in self._rows(self._sql["told_of"], (json.dumps([*ids]),))}
+    def told_of(self, ids: Iterable[int]) -> dict[tuple[int, str], int]:
+        """Return the open findings of some objects: their numbers by object and code."""
+        rows = self._rows(self._sql["told_of"], (json.dumps([*ids]),))
+        return {(number, code): finding for number, code, finding in rows}
 
     def surveyed(self, dataset: int) -> None:
         """Note that the target was looked at before the first write."""

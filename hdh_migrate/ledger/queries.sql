@@ -189,9 +189,9 @@ SELECT id, state, reason FROM (
                  ORDER BY id LIMIT ?3)
 ) ORDER BY id LIMIT ?3;
 
--- told_of: which of some objects have an open finding, and of what code.
-SELECT object, code FROM finding
-WHERE closed = 0 AND object IN (SELECT value FROM json_each(?));
+-- told_of: which of some objects have an open finding, of what code, and its number.
+SELECT object, code, id FROM finding
+WHERE closed = 0 AND object IN (SELECT value FROM json_each(?)) ORDER BY id;
 
 -- drawn: some of what datasets have at the target, each with the same chance.
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt, sha256,

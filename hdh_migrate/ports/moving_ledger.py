@@ -69,8 +69,8 @@ class InventoryLedger(Protocol):
         What was committed after a portion was given leaves the portions behind it as they are.
         """
 
-    def told_of(self, ids: Iterable[int]) -> set[tuple[int, str]]:
-        """Return of which of some objects a finding is open: objects with codes."""
+    def told_of(self, ids: Iterable[int]) -> dict[tuple[int, str], int]:
+        """Return the open findings of some objects: their numbers by object and code."""
 
     def collisions(self) -> list[tuple[int, int]]:
         """Return (object, dataset) of every object that shares its folded target address."""

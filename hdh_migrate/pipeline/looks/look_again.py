@@ -17,7 +17,7 @@ from hdh_migrate.clocks import between, seconds_of
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Verified
+from hdh_migrate.model import State, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.looks.look_findings import accepted, open_findings, record
 from hdh_migrate.pipeline.looks.rereading import Portion, Rereading, RereadWanted
@@ -26,7 +26,6 @@ from hdh_migrate.pipeline.projections.looks import Looks
 from hdh_migrate.pipeline.projections.undeleted import deletions
 from hdh_migrate.pipeline.workers.rechecking import BESIDE, GONE, LOST, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.working_set import working_set
-from hdh_migrate.ports.ledger import Ledger
 
 STEP = "look again"
 FETCH_OBJECTS = 1000
@@ -106,7 +105,6 @@ class LookAgain:
         self._datasets = {row.id: row for row in rows}
         self._is_whole = len(rows) == len(ctx.ledger.datasets(batch))
         self._looks = Looks(ctx.ledger, batch)
-        self._open = open_findings(ctx.ledger, batch)
         self._whose = Whose(
             ctx, batch, self._datasets, choice.level, accepted(ctx.ledger, batch)
         )  # fmt: skip
@@ -122,10 +120,7 @@ class LookAgain:
         ctx, choice = self._ctx, self._choice
         self._begin()
         now = None if choice.older_than is None else ctx.judge.now().latest
-        sizes = [0, 0]
-        for row in self._chosen(now):
-            sizes = [sizes[0] + 1, sizes[1] + row.size]
-        chosen, size = sizes
+        chosen, size = self._count(now)
         objects = choice.drawn(chosen)
         ctx.ledger.event(
             LookingAgain(
@@ -167,16 +162,34 @@ class LookAgain:
     def _moment(self) -> str:
         return self._ctx.judge.now().earliest
 
-    def _chosen(self, now: str | None) -> Iterator[Verified]:
-        """Return what may be read; what is relisted meanwhile has passed already."""
-        rows = _verified(self._ctx.ledger, self._batch)
-        return (row for row in rows if row.dataset in self._datasets and self._due(row, now))
+    def _count(self, now: str | None) -> tuple[int, int]:
+        """Return how many objects may be read, and their bytes; walks them only where it must."""
+        ledger = self._ctx.ledger
+        if now is None and not self._goes_on:
+            tallies = [ledger.tally(number, State.VERIFIED) for number in self._datasets]
+            return sum(one.objects for one in tallies), sum(one.size for one in tallies)
+        objects = size = 0
+        for row in self._chosen(now):
+            objects, size = objects + 1, size + row.size
+        return objects, size
 
-    def _due(self, row: Verified, now: str | None) -> bool:
+    def _chosen(self, now: str | None) -> Iterator[Verified]:
+        """Yield what may be read; what is relisted meanwhile has passed already."""
+        ledger, after = self._ctx.ledger, 0
+        while rows := ledger.erasable(self._batch, after, FETCH_OBJECTS, whole=True):
+            after = rows[-1].id
+            open_ = {} if now is None else open_findings(ledger, (row.id for row in rows))
+            yield from (
+                row for row in rows
+                if row.dataset in self._datasets and self._due(row, now, told=row.id in open_)
+            )  # fmt: skip
+
+    def _due(self, row: Verified, now: str | None, *, told: bool) -> bool:
+        """Say whether an object is to be read; `told`: an earlier look found something of it."""
         if self._goes_on and self._looks.read_by_last(row):
             return False
         older_than = self._choice.older_than
-        if now is None or older_than is None or row.id in self._open:
+        if now is None or older_than is None or told:
             return True
         last = self._looks.last(row, self._choice.level)
         # One of the future, which a clock that was set back leaves, does not count.
@@ -231,20 +244,14 @@ class LookAgain:
             beside=tuple(by_kind.get(BESIDE, ())) or ABSENT,
         )  # fmt: skip
         with ctx.ledger.whole():
+            open_ = open_findings(ctx.ledger, portion.ids)
             ctx.ledger.relist([*event.gone, *event.damaged])
             for number in portion.ids:
-                known = self._open.get(number, {})
+                known = open_.get(number, {})
                 record(ctx.ledger, number, wrong.get(number), rows.get(number), known)
             ctx.ledger.event(event)
             ctx.ledger.commit()
         self._found.add(event)
-
-
-def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:
-    after = 0
-    while rows := ledger.erasable(batch, after, FETCH_OBJECTS, whole=True):
-        yield from rows
-        after = rows[-1].id
 
 
 def _drawn(rows: Iterator[Verified], of: int, count: int) -> Iterator[Verified]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+
 from hdh_migrate.codes import Code
 from hdh_migrate.events.looks import ObjectAccepted
 from hdh_migrate.model import Verified
@@ -56,21 +58,31 @@ def record(
 
 def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
     """Return what is taken instead of verified objects, by their id: ETag and version id."""
-    known = open_findings(ledger, batch)
-    if not any(Code.TARGET_ACCEPTED in one for one in known.values()):
+    known = set(open_objects(ledger, batch, {Code.TARGET_ACCEPTED}))
+    if not known:
         return {}
     return {
         event.id: (event.etag, event.version_id)
         for _, event in ledger.events(ObjectAccepted)
-        if event.batch == batch and Code.TARGET_ACCEPTED in known.get(event.id, ())
+        if event.batch == batch and event.id in known
     }
 
 
-def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
-    """Return the numbers of what earlier looks left open, by object and code."""
-    found: dict[int, dict[str, int]] = {}
+def open_objects(ledger: Ledger, batch: str, codes: Collection[str]) -> Iterator[int]:
+    """Yield the objects of which a look left something of some codes open, for each of that."""
     names = {row.name for row in working_set(ledger, batch)}
     for one in ledger.findings():
-        if one["dataset"] in names and one["object"] is not None and one["code"] in CODES.values():
-            found.setdefault(one["object"], {})[one["code"]] = one["id"]
+        if one["dataset"] in names and one["object"] is not None and one["code"] in codes:
+            yield one["object"]
+
+
+def open_findings(ledger: Ledger, ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """Return the numbers of what looks left open of some objects, by object and code.
+
+    Of a portion: there may be as many findings as objects.
+    """
+    found: dict[int, dict[str, int]] = {}
+    for (number, code), finding in ledger.told_of(ids).items():
+        if code in CODES.values():
+            found.setdefault(number, {})[code] = finding
     return found

@@ -7,10 +7,11 @@ itself as an earlier version. docs/decisions/0041-looking-again.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import field
 
+from hdh_migrate.bounded import in_lists
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     Conflict,
@@ -26,7 +27,7 @@ from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectResto
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.looks.look_findings import open_findings
+from hdh_migrate.pipeline.looks.look_findings import open_findings, open_objects
 from hdh_migrate.pipeline.looks.whose import is_ours, look, was_followed
 from hdh_migrate.pipeline.projections.undeleted import PUT_BACK, deletions
 from hdh_migrate.pipeline.tags import ATTEMPT
@@ -36,6 +37,9 @@ from hdh_migrate.ports.stores import TargetWriter
 
 PIECE = 8 * MIB
 """Bytes of a foreign object that are in memory at once, where the target takes such parts."""
+
+FETCH_OBJECTS = 1000
+"""Rows of the ledger that are in memory at once."""
 
 KEPT = ".hdh-kept-"
 """How the end of the name begins under which a foreign object is kept aside."""
@@ -63,12 +67,11 @@ class Restoring:
     def __init__(self, ctx: Context, batch: str, *, user: str) -> None:
         self._ctx, self._batch, self._user = ctx, batch, user
         self._routes = {row.id: ctx.route(row) for row in working_set(ctx.ledger, batch)}
-        self._open = open_findings(ctx.ledger, batch)
 
     def waiting(self, *, accepted: bool) -> list[int]:
         """Return the ids that somebody can decide about; `accepted`: those that were, as well."""
         codes = DECIDED_ABOUT if accepted else UNDECIDED
-        return sorted(number for number, open_ in self._open.items() if codes & open_.keys())
+        return sorted({*open_objects(self._ctx.ledger, self._batch, codes)})
 
     def restore(self, ids: Iterable[int]) -> DecisionOutcome:
         """Keep the foreign objects aside and list ours again; the next run sends them.
@@ -114,7 +117,7 @@ class Restoring:
             del found
             ledger = self._ctx.ledger
             with ledger.whole():
-                for finding in self._open[row.id].values():
+                for finding in open_findings(ledger, [row.id])[row.id].values():
                     ledger.close_finding(finding)
                 ledger.finding(
                     Code.TARGET_ACCEPTED, f"accepted by {self._user}: {reason}",
@@ -148,7 +151,7 @@ class Restoring:
                 f"no look has found somebody else's object in the place of object {unknown[0]}",
                 hint='"verify PLAN --again" finds them; "status" lists what is open',
             )
-        for row in ctx.ledger.erasable_of(self._batch, wanted, whole=True):
+        for row in self._rows(wanted):
             if ctx.stop.is_set():
                 raise Interrupted("stopped between two objects; the same command goes on")
             ctx.demand_writer()
@@ -162,9 +165,15 @@ class Restoring:
             found.done.append(row.id)
         return found
 
+    def _rows(self, wanted: Sequence[int]) -> Iterator[Verified]:
+        """Yield the verified ones of some objects, which may be as many as there are."""
+        for ids in in_lists(wanted, FETCH_OBJECTS):
+            yield from self._ctx.ledger.erasable_of(self._batch, ids, whole=True)
+
     def _beside(self, row: Verified, stored: Stored) -> bool:
         """Say whether it is ours with something else beside its bytes, as somebody found."""
-        found = self._open[row.id].keys() & {Code.TARGET_BESIDE, Code.TARGET_ACCEPTED}
+        known = open_findings(self._ctx.ledger, [row.id]).get(row.id, {})
+        found = known.keys() & {Code.TARGET_BESIDE, Code.TARGET_ACCEPTED}
         return bool(found) and stored.etag == row.etag
 
     def _demand_there(self, wanted: Sequence[int]) -> None:

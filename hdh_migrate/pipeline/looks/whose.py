@@ -57,18 +57,16 @@ class Whose:
         self._datasets = rows
         self._routes = {number: ctx.route(row) for number, row in rows.items()}
         self._limits = LimitsOverTime.of(ctx.ledger)
-        self._told_beside = {
-            one["object"] for one in ctx.ledger.findings() if one["code"] in CHANGED
-        }
-        """Objects of which verify, or somebody's waiver, tells that already."""
         self._followed = was_followed(ctx.ledger, batch)
 
     def judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
+        beside = [number for number in rows if differing[number] == BESIDE]
+        # Verify, or somebody's waiver, tells that already.
+        told = {number for number, code in self._ctx.ledger.told_of(beside) if code in CHANGED}
         known = {
-            number: self._whose_beside(row)
-            for number, row in rows.items()
-            if differing[number] == BESIDE
+            number: None if number in told else self._whose_beside(rows[number])
+            for number in beside
         }
         doubted = [row for number, row in rows.items() if differing[number] not in {GONE, BESIDE}]
         changed = [rows[number] for number, kind in known.items() if kind == BESIDE]
@@ -81,10 +79,8 @@ class Whose:
         found = {**differing, **known, **asked}
         return {number: kind for number, kind in found.items() if kind is not None}
 
-    def _whose_beside(self, row: Verified) -> str | None:
-        """Say what it means that something else stands beside an object; None: it is known."""
-        if row.id in self._told_beside:
-            return None
+    def _whose_beside(self, row: Verified) -> str:
+        """Say what it means that something else stands beside an object."""
         taken = self._accepted.get(row.id) == (row.etag, row.version_id)
         return ACCEPTED if taken else BESIDE
 

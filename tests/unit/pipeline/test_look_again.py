@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import ConnectionLost, Exit
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
 from hdh_migrate.events.objects import ObjectsSuperseded
@@ -15,6 +17,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State, Step
 from hdh_migrate.pipeline.looks.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.looks.restoring import Restoring
 from hdh_migrate.pipeline.projections.looks import Looks
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.script import Killed, Point
@@ -445,7 +448,7 @@ def test_a_reading_of_the_future_does_not_count(world: World) -> None:
     row = ledger.erasable("b", 0, 1)[0]
     assert Looks(ledger, "b").last(row, "full") == "2027-06-01T00:00:00Z"
     story = LookAgain(world.context(ledger), "b", Choice(level="full", older_than=day), user="o")
-    assert story._due(row, world.clock.now())
+    assert story._due(row, world.clock.now(), told=False)
     ledger.close()
 
 
@@ -483,3 +486,54 @@ def test_what_nothing_can_prove_is_asked_for_too(tmp_path: Path, change: str) ->
     assert found.unread == []
     assert world.run() is (Exit.VERIFICATION_FAILED if change == "keep" else Exit.OK)
     assert len(looked(world, FULL).unread) >= 2  # a closer look has nothing to compare with
+
+
+def test_a_look_at_all_begins_without_walking_what_there_is_to_read(world: World) -> None:
+    ledger, done = world.open(), list[str]()
+    told, walk = "looking-again", ledger._sql["erasable"]
+
+    def note(_: object, sql: str, values: object) -> bool:
+        wrote = sql.startswith("INSERT INTO event") and isinstance(values, tuple)
+        done.append(told if wrote and told in values else sql)
+        return True
+
+    ledger._con.set_exec_trace(note)
+    found = LookAgain(world.context(ledger), "b", FULL, user="ops@here").run()
+    ledger._con.set_exec_trace(None)
+    ledger.close()
+
+    assert (found.objects, [event.objects for _, event in begun(world)]) == (4, [4])
+    assert walk not in done[: done.index(told)]
+    assert walk in done[done.index(told) :]
+
+
+def begun(world: World) -> list[tuple[str, LookingAgain]]:
+    ledger = world.open()
+    try:
+        return list(ledger.events(LookingAgain))
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize("story", [LookAgain, Restoring])
+def test_what_earlier_looks_left_open_is_not_held_in_memory(
+    world: World, story: type[LookAgain | Restoring]
+) -> None:
+    ledger = world.open()
+    for number in range(10, 10_010):
+        ledger.finding(Code.TARGET_UNREAD, "not read", dataset=1, entry=number)
+    ledger.commit()
+    ctx = world.context(ledger)
+
+    tracemalloc.start()
+    try:
+        one = LookAgain(ctx, "b", FULL, user="ops@here") if story is LookAgain else Restoring(
+            ctx, "b", user="ops@here"
+        )  # fmt: skip
+        assert one is not None
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        ledger.close()
+
+    assert most < 500_000
