@@ -74,6 +74,13 @@ class Person(Section):
         " `decommission` names the files: the report then says whose each key is.",
         examples=[["keys/dpo.pub"]],
     )
+    reads: tuple[Label, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="Fingerprints of their keys as readers of a `grant`, as the report has them: it"
+        " then says for whom each was given.",
+        examples=[["c4gh:0123456789abcdef"]],
+    )
 
 
 class Organisation(Section):

@@ -17,6 +17,7 @@ from hdh_migrate.evidence.exports.cells import safe
 from hdh_migrate.evidence.exports.in_french import FRENCH, in_french, with_words
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
+from hdh_migrate.evidence.exports.switches import SWITCHED, switches
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.folders import unwritten, writing
@@ -38,6 +39,7 @@ COLUMNS: dict[str, Sequence[str]] = {
         *("batch", "dataset", "objects", "bytes"),
         *(column for state in SUMMED for column in (state, f"{state}_bytes")),
     ),
+    "cutovers": SWITCHED,
 }
 """The columns of each CSV file; its first row has these names, or the French ones."""
 
@@ -71,6 +73,7 @@ LINES: dict[str, Callable[[CheckedBundle], Iterator[tuple[int, Mapping[str, obje
     "findings": CheckedBundle.findings,
     "exclusions": CheckedBundle.exclusions,
     "datasets": _sums,
+    "cutovers": switches,
 }
 """What a CSV file may hold."""
 

@@ -11,6 +11,7 @@ from typing import Final
 from markupsafe import escape
 
 from hdh_migrate.codes import Severity
+from hdh_migrate.evidence.exports.switches import FRENCH_OF
 from hdh_migrate.evidence.page.messages import RULES, french
 from hdh_migrate.evidence.page.page_words import PageWords, meaning
 
@@ -33,6 +34,14 @@ FRENCH: Final[Mapping[str, str]] = {
     "excluded": "exclus", "excluded_bytes": "octets exclus",
     "vanished": "disparus de la source", "vanished_bytes": "octets disparus de la source",
     "lost": "perdus", "lost_bytes": "octets perdus",
+    "track": "bascule ou répétition", "track.words": "en clair", "stage": "stade",
+    "stage.words": "sens du stade", "since": "depuis le", "frozen_at": "source gelée le",
+    "switched_at": "basculé le", "rolled_back_at": "retour le", "finalized_at": "définitif le",
+    "requested_at": "suppression demandée le", "observed_at": "suppression constatée le",
+    "window_until": "retour possible jusqu'au", "pointer": "pointeur",
+    "pointer_before": "pointeur avant (SHA-256)", "pointer_after": "pointeur après (SHA-256)",
+    "approvals": "accords (étape, clé, personne déclarée, signé le)",
+    "in_spite_of": "définitif malgré", "why": "motif déclaré",
 }  # fmt: skip
 """What the columns are called in French."""
 
@@ -55,6 +64,9 @@ def with_words(columns: Sequence[str]) -> Sequence[str]:
 def in_french(line: Mapping[str, object]) -> Mapping[str, object]:
     """Return a line as a French reader has it; a message that has no French stays as it is."""
     said = dict(line)
+    for column in line:
+        if column.endswith(FRENCH_OF):
+            said[column.removesuffix(FRENCH_OF)] = line[column]
     for column, words in _WORDS.items():
         if column in line:
             said[f"{column}.words"] = words(line[column])
@@ -86,7 +98,15 @@ def _verdict(verdict: object) -> object:
     return _plain(_PAGE.word("verdict", str(verdict or "none")))
 
 
+def _stage(stage: object) -> object:
+    return _plain(_PAGE.word("stage", str(stage)))
+
+
+def _track(track: object) -> object:
+    return _plain(_PAGE.say("cutover.rehearsal")) if track == "rehearsal" else "bascule"
+
+
 _WORDS: Final[Mapping[str, Callable[[object], object]]] = {
-    "code": _code, "level": _level, "verdict": _verdict,
+    "code": _code, "level": _level, "verdict": _verdict, "stage": _stage, "track": _track,
 }  # fmt: skip
 """Of which columns programs know the codes, and what says them in words."""

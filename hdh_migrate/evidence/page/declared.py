@@ -27,6 +27,7 @@ class StatedParty(TypedDict):
     organisation: NotRequired[str]
     logins: NotRequired[list[str]]
     keys: NotRequired[list[str]]
+    reads: NotRequired[list[str]]
 
 
 class StatedSide(TypedDict):
@@ -113,6 +114,12 @@ def person_of(login: str, declared: StatedByPeople) -> str | None:
         if login in one.get("logins", ()):
             return ", ".join(filter(None, (one["name"], one.get("organisation"))))
     return None
+
+
+def reader_of(key: str, declared: StatedByPeople) -> StatedParty | None:
+    """Return to whom the plan gives the key of a grant's reader, by its fingerprint."""
+    people = declared.get("people", ())
+    return next((one for one in people if key in one.get("reads", ())), None)
 
 
 def strangers(logins: Iterable[str], declared: StatedByPeople) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_t
 from hdh_migrate.evidence.page.charts import states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.compiled import environment
-from hdh_migrate.evidence.page.declared import countries, declared_of, stamp_trust
+from hdh_migrate.evidence.page.declared import countries, declared_of, reader_of, stamp_trust
 from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.endings import ending_said, ending_when
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects, packs_gone
@@ -165,6 +165,9 @@ def render_report(
         vanished=vanished_at_source(predicate, findings),
         headings=_HEADING.findall,
         readers_c4gh=any(one.account.asked.reader.startswith("c4gh:") for one in readers),
+        strange_readers=any(
+            reader_of(one.account.asked.reader, declared) is None for one in readers
+        ),
         readers_all=chronicle.grants.told,
         readers_given=chronicle.grants.readers,
         readers_revoked=chronicle.grants.revoked,
@@ -238,6 +241,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "agreed": agreed,
         "in_order": in_order,
         "owner_of": owner_of,
+        "reader_of": reader_of,
     }
 
 

@@ -76,6 +76,14 @@ READERS: dict[str, Text] = {
         "Le paquet d'un lecteur dont la clé est « c4gh » n'est protégé que par X25519.",
         "The pack of a reader whose key is “c4gh” is protected by X25519 alone.",
     ),
+    "reader.person": Text(
+        "pour {name}, {role} ({organisation}), déclaré",
+        "for {name}, {role} ({organisation}), as declared",
+    ),
+    "readers.nobody": Text(
+        "Là où aucune personne n'est nommée, le plan ne dit pas à qui est la clé.",
+        "Where nobody is named, the plan does not say whose the key is.",
+    ),
     "reader.withdrawn": Text(
         "son paquet a été retiré d'où il avait été écrit",
         "its pack was removed from where it was written",

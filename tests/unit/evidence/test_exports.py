@@ -29,7 +29,7 @@ from hdh_migrate.evidence.exports.packages import PACKAGES
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
+from hdh_migrate.evidence.reading import CheckedBundle, open_bundle, read_bundle
 from hdh_migrate.evidence.signatures.envelopes import add_signature
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.selection import VANISHED
@@ -57,6 +57,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.hostile import HOSTILE
+from tests.unit.evidence.passing import ENDED_AT, LATE, story
 from tests.unit.evidence.test_messages import english_among
 
 GLOB = "_t/**"
@@ -132,8 +133,8 @@ def test_equal_bundles_give_equal_bytes(good: Path, form: str) -> None:
 # --- csv -----------------------------------------------------------------------------------------
 
 
-OF_OBJECTS = [what for what in COLUMNS if what != "datasets"]
-"""What has a row for each object; `datasets` has sums."""
+OF_OBJECTS = [what for what in COLUMNS if what not in {"datasets", "cutovers"}]
+"""What has a row for each object; `datasets` has sums, `cutovers` what was led elsewhere."""
 
 
 @pytest.mark.parametrize("what", OF_OBJECTS)
@@ -250,6 +251,41 @@ def test_the_sums_of_datasets_close(tmp_path: Path, key: Signer) -> None:
         assert int(one["objects"]) == sum(int(one[state]) for state in SUMMED)
         assert int(one["bytes"]) == sum(int(one[f"{state}_bytes"]) for state in SUMMED)
     assert (told[0]["failed_bytes"], told[0]["excluded_bytes"]) == ("7", "10")
+
+
+def test_each_cutover_has_a_row_that_says_who_agreed_and_in_spite_of_what(
+    tmp_path: Path, key: Signer
+) -> None:
+    final = story(LATE, pointer={"kind": "file", "guard": "checked", "old_sha256": "aa" * 32,
+                                 "new_sha256": "bb" * 32})  # fmt: skip
+    final["approvals"] = {"finalize": ["cd" * 32]}
+    other = story(None, track="rehearsal", stage="rolled back", times={})
+    about = facts(dataset(1), cutovers=[final, other])
+    made_of = bundle(tmp_path / "out", [record("a")], about=about, signer=key)
+
+    def written(dialect: str) -> bytes:
+        wanted = ExportRequest(what="cutovers", dialect=dialect)
+        return b"".join(FORMATS["csv"](read_bundle(made_of.folder), wanted))
+
+    header, first, second = rows(written("rfc4180"))
+    told = dict(zip(header, first, strict=True))
+    assert (told["batch"], told["stage"], told["why"]) == (
+        "pilot", "finalized", "le service le sait",
+    )  # fmt: skip
+    assert (told["pointer_before"], told["pointer_after"]) == ("aa" * 32, "bb" * 32)
+    assert (told["switched_at"], told["finalized_at"]) == ("2026-03-01T09:00:00Z", ENDED_AT)
+    assert told["approvals"] == "end of rollback, ed25519:cdcdcdcdcdcdcdcd"
+    assert told["in_spite_of"].startswith("in spite of 3 objects new or changed at the source")
+    assert dict(zip(header, second, strict=True))["approvals"] == ""
+
+    data = written("excel-fr").decode("utf-8-sig")
+    header, first, second = csv.reader(io.StringIO(data), delimiter=";")
+    told = dict(zip(header, first, strict=True))
+    assert told["sens du stade"] == "définitive"
+    assert told["accords (étape, clé, personne déclarée, signé le)"].startswith("fin du retour")
+    assert told["définitif malgré"].startswith("malgré 3 objets nouveaux ou modifiés à la source")
+    assert second[1:3] == ["rehearsal", "essai à blanc"]
+    assert english_among(header) == []
 
 
 def test_csv_gives_every_field_of_the_manifest(good: Path) -> None:

@@ -470,7 +470,15 @@ NAMED: dict[str, Any] = {
 }  # fmt: skip
 PEOPLE: dict[str, Any] = {
     **NAMED,
-    "people": [{**NAMED["people"][0], "logins": ["claire@ops"]}],
+    "people": [
+        {**NAMED["people"][0], "logins": ["claire@ops"]},
+        {
+            "name": "Dr Durand",
+            "role": "investigatrice",
+            "organisation": "CHU de Lille",
+            "reads": ["c4gh:0123456789abcdef"],
+        },
+    ],
     "former_keys": [
         {"key": "c4gh:" + "9" * 16, "became": "détruite"},
         {"key": "ed25519:" + "cd" * 8, "became": "remplacée, a signé elle-même"},
@@ -950,7 +958,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "declared": PEOPLE,
             "erasures": [ERASURE],
             "cutovers": [cutover() | {"keys_beside": ["cd" * 32]}],
-            "months": ran("claire@ops", 1),
+            "months": [*ran("claire@ops", 1), *revoked(1)],
         },
         *(
             {
@@ -1760,6 +1768,20 @@ def test_what_100_tb_would_take_says_from_how_little_it_is_reckoned() -> None:
     assert (found.low, found.high) == (4 * 86_400 + 4 * 3_600, 8 * 86_400 + 8 * 3_600)
     assert (found.measured, found.times, found.mean_size) == (10**12, 100, 10**12)
     assert ahead([{**pace, "bins": [{"objects": 3, "bytes": 0}]}]) is None  # type: ignore[list-item]
+
+
+def test_a_page_says_for_whom_a_readers_key_is_where_the_plan_does(
+    tmp_path: Path, key: Signer
+) -> None:
+    words = (
+        "pour Dr Durand, investigatrice (CHU de Lille), déclaré",
+        "Là où aucune personne n\u2019est nommée",
+    )
+    for number, (more, told) in enumerate((({}, (0, 1)), ({"declared": PEOPLE}, (1, 0)))):
+        page = written(
+            tmp_path / str(number), [record("a")], signer=key, months=revoked(1), **more
+        )["fr"].plain  # fmt: skip
+        assert tuple(page.count(one) for one in words) == told
 
 
 def test_once_everything_is_moved_nothing_is_forecast(tmp_path: Path, key: Signer) -> None:

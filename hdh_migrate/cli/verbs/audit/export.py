@@ -30,12 +30,13 @@ FOLDERS = frozenset({Format.BAGIT, Format.RO_CRATE})
 
 
 class What(StrEnum):
-    """Which lines a CSV file holds; `datasets`: the sums of each."""
+    """Which lines a CSV file holds; `datasets`: the sums of each, `cutovers`: how each stands."""
 
     MANIFEST = "manifest"
     FINDINGS = "findings"
     EXCLUSIONS = "exclusions"
     DATASETS = "datasets"
+    CUTOVERS = "cutovers"
 
 
 class CsvDialect(StrEnum):
