@@ -119,6 +119,18 @@ def test_a_clock_eight_days_ahead_does_not_end_the_fallback_window(site: Site) -
     check_journal(site)
 
 
+def test_a_way_back_is_dated_by_the_target_where_the_source_tells_no_time(
+    site: Site, proxies: list[Proxy]
+) -> None:
+    """A rollback by a clock a year ahead kept everything after it waiting for a year."""
+    in_window(site)
+    proxies[0].rule(action=lies.change_header("Date", None))
+    cutover.rollback(desk(site, 365 * DAY), "all")
+    assert site.pointer == OLD
+    check_journal(site)
+    site.run()
+
+
 def test_a_clock_45_days_ahead_does_not_end_the_cooling(site: Site) -> None:
     entry = site.section("cutovers")
     entry[0]["decommission"]["cooling"] = "30d"

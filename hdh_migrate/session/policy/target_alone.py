@@ -7,11 +7,14 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.transport import Transport
 from hdh_migrate.wiring import Vault, open_target
 
 
-def admitted(desk: Desk) -> S3Endpoint:
+def admitted(desk: Desk, heard: list[Transport] | None = None) -> S3Endpoint:
     """Return the plan's target, which may be contacted.
+
+    What reaches it joins those `heard` from before it is admitted: it is asked for the time then.
 
     Raises:
         Refused: the gate stays shut; with every reason.
@@ -21,6 +24,8 @@ def admitted(desk: Desk) -> S3Endpoint:
     plan, base = desk.loaded.plan, desk.loaded.base
     desk.demand_agreed()
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
+    if heard is not None:
+        heard.append(endpoint.transport)
     gate.admit_target(endpoint, plan, base, judge_of(desk, endpoint))
     return endpoint
 

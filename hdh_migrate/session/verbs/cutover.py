@@ -87,14 +87,15 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     plan, entry = desk.loaded.plan, entry_of(desk, batch)
     section = _pointer(plan, entry, Track.CUTOVER)
     desk.read_ledger().close()
-    # The source alone is asked for the time, without a credential: it dates the journal, and what
-    # it tells, or not, stops nothing.
+    # The source is asked for the time, without a credential: it dates the journal, and what it
+    # tells, or not, stops nothing.
     transport = source_transport(plan, desk.loaded.base)
-    dating = judge_over(desk.clock, [transport], desk.ledger_path)
-    dating.look()
+    judge_over(desk.clock, [transport], desk.ledger_path).look()
+    # From before a switch was final, or its source deleted, it would lead consumers to nothing.
+    # What the target told of the time counts, too: many a source tells none.
+    reached = demand_not_older(desk)
+    dating = judge_over(desk.clock, [transport, *reached], desk.ledger_path)
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
-        # From before a switch was final, or its source deleted, it would lead consumers to nothing.
-        demand_not_older(desk)
         vault, state = Vault.open(desk.loaded.base), desk.ledger_path.parent
         pointer = open_pointer(plan, section, vault, state)
         restore(_back(desk, ledger, pointer.thing, section.value, batch))

@@ -16,6 +16,7 @@ from hdh_migrate.pipeline.fences.fence import known
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.last_writer import judged, newer, not_newest, standing_at
 from hdh_migrate.session.policy.target_alone import admitted
+from hdh_migrate.transport import Transport
 
 PATIENCE_SECONDS = 2.0
 """How long a command waits for the target in the end; it is done by then."""
@@ -38,31 +39,34 @@ def older_copy(desk: Desk) -> str | None:
     return f"the ledger here is not the newest: {'; '.join(found)}; {OLDER}" if found else None
 
 
-def demand_not_older(desk: Desk) -> None:
+def demand_not_older(desk: Desk) -> list[Transport]:
     """Demand that the target shows no newer ledger; what it does not say in a moment is let go.
 
     For what must be possible while the target is away, and would do harm from an older copy.
+    Returns what reached the target, if anything: it may have been told the time.
 
     Raises:
         Fenced: it shows one; nothing was done.
     """
-    if found := _seen(desk):
+    heard = list[Transport]()
+    if found := _seen(desk, heard):
         raise not_newest(
             found,
             "nothing was done. Give the same command where the newest copy of the ledger is; where"
             " there is none any more, take the fence over first"
             ' ("hdh-migrate fence PLAN --take-over --reason TEXT")',
         )
+    return list(heard)
 
 
-def _seen(desk: Desk) -> list[str]:
+def _seen(desk: Desk, heard: list[Transport] | None = None) -> list[str]:
     found = list[str]()
     if desk.stop.is_set() or not desk.ledger_path.exists():
         return found
 
     def ask() -> None:
         try:
-            found.extend(_newer(desk))
+            found.extend(_newer(desk, heard))
         except (MigrateError, OSError) as error:
             log.info("whether the ledger here is the newest was not learned: %s", error)
 
@@ -74,12 +78,12 @@ def _seen(desk: Desk) -> list[str]:
     return list(found)
 
 
-def _newer(desk: Desk) -> list[str]:
+def _newer(desk: Desk, heard: list[Transport] | None) -> list[str]:
     ledger = desk.read_ledger()
     try:
         if not any(one.held for one in known(ledger).values()):
             return []  # it never wrote there
-        standing = standing_at(desk, admitted(desk), lambda ask: ask())
+        standing = standing_at(desk, admitted(desk, heard), lambda ask: ask())
         return [
             line
             for bucket, found, own, why in judged(desk, ledger, standing, anywhere=True)
