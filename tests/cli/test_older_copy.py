@@ -82,6 +82,9 @@ REFUSED = frozenset(
 )
 """What does nothing there, and shows nothing; all else says that it is of an older copy."""
 
+STOPS_NOBODY = frozenset({'hold plan.yaml --reason "ward 3 still writes"'})
+"""What is done, and is no success: whoever was meant goes on by the newest copy."""
+
 WORDS = (
     "the ledger here is not the newest",
     "another copy of this ledger writes there",
@@ -138,7 +141,7 @@ def test_each_verb_refuses_or_says_so(sandbox: Sandbox, come_to: Callable[[Sandb
         if done.code == Exit.LOCKED:
             refused.add(example)
     assert silent == [], "\n".join(map(str, silent))
-    assert refused == REFUSED & examples
+    assert refused == (REFUSED | STOPS_NOBODY) & examples
 
 
 def test_a_pause_that_stops_a_run_lets_it_contact_nobody(sandbox: Sandbox) -> None:
@@ -151,6 +154,26 @@ def test_a_pause_that_stops_a_run_lets_it_contact_nobody(sandbox: Sandbox) -> No
     stopped = sandbox.give("run plan.yaml", expect=Exit.STOPPED)
 
     assert not any(words in stopped.err for words in WORDS)
+
+
+def test_what_is_stopped_by_an_older_copy_alone_is_no_success(sandbox: Sandbox) -> None:
+    """A hold, and a withdrawal, ended with 0 while the newest copy went on to switch."""
+    for state in _way_to(approved):
+        state(sandbox)
+        sandbox.keep(state.__name__)
+    put_back(sandbox, "approved", (sandbox.folder / "plan.yaml").read_text())
+    made = next(sandbox.folder.glob(".hdh-migrate/*/approvals/cutover-*.json"))
+    named = made.relative_to(sandbox.folder)
+    withdrawal = f"approve plan.yaml --withdraw {named} --key keys/dpo.key"
+
+    for given, done in (
+        ("hold plan.yaml", "it holds from now on"),
+        (withdrawal, "that approval counts no more"),
+        ("hold plan.yaml --release", "nobody holds it from now on"),
+    ):
+        told = sandbox.give(given, expect=Exit.LOCKED).err
+        assert f"{done}, on this machine alone" in told
+        assert told.count(WORDS[0]) == 1
 
 
 def test_no_older_copy_leads_consumers_back_until_it_is_taken_over(sandbox: Sandbox) -> None:

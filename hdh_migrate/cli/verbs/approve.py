@@ -27,7 +27,7 @@ _SHOWN = (
         "approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d",
         'approve plan.yaml --grant g-3f9a0c5e7b21 --include "a/**" --key keys/dpo.key',
     ),
-    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=ApprovalMade | ApprovalKept | Withdrawn,
     options=AT_PLAN,
 )

@@ -17,7 +17,7 @@ from hdh_migrate.results.switches import Held
         'hold plan.yaml --reason "ward 3 still writes"',
         "hold plan.yaml --release",
     ),
-    exits=(Exit.REFUSED, Exit.STOPPED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.LOCKED),
     result=Held,
     options=AT_PLAN,
 )

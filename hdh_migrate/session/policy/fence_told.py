@@ -28,24 +28,33 @@ from hdh_migrate.wiring import Vault, open_target
 
 
 def tell_fences(desk: Desk) -> None:
+    """Let the fences tell, as `fences_told`; that the verb worked in an older copy is said, too."""
+    if newer := fences_told(desk):
+        desk.progress.note(
+            f"the ledger here is not the newest: {'; '.join(newer)}. What this command did is"
+            " written down here alone: put the newest copy in its place, and give it again there"
+        )
+
+
+def fences_told(desk: Desk) -> list[str]:
     """Let the fences of this ledger tell how far its journal goes; what hinders it is said.
 
     One that a run has not let go of is left to the next one, and so is one of a host that keeps no
-    conditions, or of a ledger that was moved since. Where one shows that the ledger here is not the
-    newest, the verb has done its work in an older copy.
+    conditions, or of a ledger that was moved since. Returns what shows that the ledger here is not
+    the newest: the verb has done its work in an older copy.
     """
     if desk.stop.is_set() or not desk.ledger_path.exists():
-        return
+        return []
     try:
         ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
         try:
             own = {bucket: one for bucket, one in known(ledger).items() if one.held}
-            if own:
-                _tell(desk, ledger, own)
+            return _tell(desk, ledger, own) if own else []
         finally:
             ledger.close()
     except (StorageError, Refused, KeyUnavailable, ClocksDiffer, LedgerError) as error:
         desk.progress.note(_untold(str(error)))
+        return []
 
 
 def _untold(why: str) -> str:
@@ -55,7 +64,7 @@ def _untold(why: str) -> str:
     )
 
 
-def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
+def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> list[str]:
     plan, base = desk.loaded.plan, desk.loaded.base
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
     judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
@@ -79,8 +88,4 @@ def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
             left.add(other if mine.firm else "the host keeps no conditions")
     if left and not newer:
         desk.progress.note(_untold("; ".join(sorted(left))))
-    if newer:
-        desk.progress.note(
-            f"the ledger here is not the newest: {'; '.join(newer)}. What this command did is"
-            " written down here alone: put the newest copy in its place, and give it again there"
-        )
+    return newer

@@ -174,6 +174,7 @@ def withdraw(desk: Desk, named: str, by: Signature) -> Withdrawn:
     Raises:
         UsageError: there is no such approval of this key, or a file is there.
         KeyUnavailable: the key, or its passphrase, cannot be had.
+        Fenced: as `keep`.
     """
     _demand_comment(by.comment)
     signer = _signer(desk, by)
@@ -198,6 +199,7 @@ def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
 
     Raises:
         UsageError, Refused: as `keep_approval`.
+        Fenced: it takes one back, in an older copy of the ledger.
     """
     path = keep_approval(desk, envelope)
     if read_withdrawal(envelope) is not None:

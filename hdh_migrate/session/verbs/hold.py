@@ -26,6 +26,7 @@ def hold(desk: Desk, reason: str) -> str:
 
     Raises:
         LedgerError: the file cannot be made; nobody is held.
+        Fenced: who uses this copy of the ledger is held, and a newer one is at work elsewhere.
     """
     desk.note_unbegun()
     path = desk.ledger_path.with_name("hold")
@@ -57,7 +58,11 @@ def hold(desk: Desk, reason: str) -> str:
 
 
 def release(desk: Desk) -> str | None:
-    """Let go and return who held the switch, None when nobody did."""
+    """Let go and return who held the switch, None when nobody did.
+
+    Raises:
+        Fenced: as `hold`.
+    """
     held = holder(desk)
     desk.ledger_path.with_name("hold").unlink(missing_ok=True)
     if held is not None:

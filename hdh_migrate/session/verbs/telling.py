@@ -11,7 +11,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.dating import dating_judge
-from hdh_migrate.session.policy.fence_told import tell_fences
+from hdh_migrate.session.policy.fence_told import fences_told, tell_fences
+from hdh_migrate.session.policy.last_writer import not_newest
 from hdh_migrate.session.verbs.backup import Backups
 
 
@@ -20,9 +21,13 @@ def tell_at_once(desk: Desk, done: str | None = None) -> None:
 
     Endpoints that hang take long, and nobody need wait for them: what is `done` is said before.
     It is decided then for months, so a copy of the ledger is made, too.
+
+    Raises:
+        Fenced: what is `done` was done in an older copy of the ledger, and holds up nobody else.
     """
     if desk.stop.is_set() or not desk.ledger_path.exists():
         return  # who said stop waits for no endpoint, and the next run tells
+    newer = list[str]()
     try:
         ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
         outdated = ledger.outdated
@@ -41,8 +46,16 @@ def tell_at_once(desk: Desk, done: str | None = None) -> None:
             pass  # to open it is all
         if done is not None:
             Backups(desk).take()
-        tell_fences(desk)
+            newer = fences_told(desk)
+        else:
+            tell_fences(desk)
     except LedgerLocked:
         desk.progress.note("another command holds the ledger: the next one lets the journal tell")
     except MigrateError as error:
         desk.progress.note(f"the journal cannot tell of it now: {error}")
+    if newer:
+        raise not_newest(
+            newer,
+            f"{done}, on this machine alone: whoever has the newest copy of the ledger goes on."
+            " Give the same command there",
+        )
