@@ -18,7 +18,7 @@ from tests.campaign.matrix import by_test
 
 pytest_plugins = [
     "tests.support.fixtures", "tests.support.affair", "tests.support.site",
-    "tests.support.finished", "tests.support.hanging",
+    "tests.support.finished", "tests.support.hanging", "tests.support.passing",
 ]  # fmt: skip
 
 # What Hypothesis reads out of sources and Unicode takes each process five seconds in a new clone.

@@ -66,6 +66,7 @@ def test_it_is_ended_when_nobody_wants_its_answer_any_more(tmp_path: Path) -> No
     assert gone(int(place.read_text()))
 
 
+@pytest.mark.slow
 def test_it_ends_with_the_process_that_asked(tmp_path: Path) -> None:
     place = tmp_path / "pid"
     script = f"""
@@ -84,6 +85,7 @@ answered("tests.support.asked:waiting", {{"place": {str(place)!r}}},
     assert gone(int(place.read_text()))
 
 
+@pytest.mark.slow
 def test_who_lists_again_imports_little_more_than_the_source() -> None:
     """What a start costs is counted in what it imports."""
     found = ask("imports")

@@ -140,6 +140,7 @@ def test_each_has_its_own_error_and_the_others_their_replies(server: Blurting) -
     assert sorted(found) == ["ConnectionLost", "HostRefused", "ShortRead", "hi", "hi"]
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_ends_at_its_deadline_and_holds_up_nobody(server: Blurting) -> None:
     server.says = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000
     server.piece, server.pause = 2, 0.05  # it would take four minutes
@@ -186,6 +187,7 @@ for _ in range(30):
 """
 
 
+@pytest.mark.slow
 def test_the_end_of_their_thread_disturbs_nobody() -> None:
     """A request of another thread failed now and then: greenlet imported something in its midst."""
     done = subprocess.run(

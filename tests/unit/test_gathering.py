@@ -170,6 +170,7 @@ def test_what_the_taker_raises_at_the_very_end_is_raised(server: Blurting) -> No
         transport.request("GET", f"{server.url}/x", {}, gathered=refuse, stall=2)
 
 
+@pytest.mark.slow
 def test_a_body_of_which_pieces_are_only_copied_ends_at_its_deadline_too(server: Blurting) -> None:
     server.says = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000
     server.piece, server.pause = 2, 0.05  # it would take four minutes

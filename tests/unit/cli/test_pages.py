@@ -113,6 +113,7 @@ def test_the_command_line_takes_what_the_pages_show() -> None:
     assert refused(found) == []
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_what_the_messages_name() -> None:
     found = dict.fromkeys(said())
 

@@ -55,6 +55,7 @@ def test_no_two_large_objects_share_bytes(corpus: Corpus) -> None:
     assert len(set(large)) == len(large)
 
 
+@pytest.mark.slow
 def test_the_corpus_has_every_kind_of_object_that_breaks_a_careless_client(corpus: Corpus) -> None:
     listed = corpus.items
     names = "".join(listed)

@@ -48,6 +48,7 @@ def predicate(folder: Path) -> Any:
     return json.loads(base64.b64decode(document["payload"]))["predicate"]
 
 
+@pytest.mark.slow
 def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> None:
     key = signer(tmp_path / "keys")
     out = tmp_path / "reports" / "one"

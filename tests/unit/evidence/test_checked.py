@@ -52,6 +52,7 @@ def test_each_sentence_has_its_french(sentence: str) -> None:
     assert said([sentence], "en") == [sentence]
 
 
+@pytest.mark.slow
 def test_nothing_else_is_added_to_an_outcome() -> None:
     """Sentences that are made where they are added would have no French, unseen."""
     for path in sorted(TREE.rglob("*.py")):
@@ -69,6 +70,7 @@ def in_french(problem: Problem) -> tuple[str, str] | None:
     return next(((one, french) for one, french in said if french is not None), None)
 
 
+@pytest.mark.slow
 def test_each_problem_has_its_french() -> None:
     assert len(written_problems()) > 160
     lacking = [f"{one.where}: {one.text}" for one in written_problems() if in_french(one) is None]

@@ -292,6 +292,7 @@ def told_beside(folder: Path, path: Path, into: Path) -> str:
     return call_beside(folder, [sys.executable, "-c", COPIES, str(path), str(into)])
 
 
+@pytest.mark.slow
 def test_no_folder_that_lay_in_wait_becomes_a_copy(path: Path, into: Path) -> None:
     """Whose it is could put a file of his in the place of the ledger's, and read what came."""
     clock = FakeClock()
@@ -316,6 +317,7 @@ def test_what_a_kill_left_open_to_others_is_closed_first(path: Path, into: Path)
     assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_what_somebody_else_put_beside_the_copies_is_none(path: Path, into: Path) -> None:
     """In a folder such as /tmp anybody may: it kept every run from beginning, or was opened."""
     clock = FakeClock()

@@ -14,6 +14,7 @@ from hdh_migrate.errors import LedgerError, LedgerLocked
 from hdh_migrate.ledger.holding import RunLock, holder
 
 
+@pytest.mark.slow
 def test_who_holds_it_is_told_to_others_and_to_the_same_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert holder(path) is None

@@ -104,6 +104,7 @@ def test_opening_walks_the_journal_from_where_it_was_walked(long: Path) -> None:
 OLD = "UPDATE event SET at = '2020-01-01T00:00:00.000Z' WHERE seq = 9"
 
 
+@pytest.mark.slow
 def test_an_old_event_that_was_edited_is_noticed_before_anything_that_cannot_be_taken_back(
     long: Path,
 ) -> None:

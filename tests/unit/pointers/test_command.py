@@ -51,6 +51,7 @@ def test_apply_and_revert_get_what_is_expected_and_what_is_new(tmp_path: Path) -
     assert (tmp_path / "log").read_text() == f"apply {OLD} {NEW}\nrevert {NEW} {OLD}\n"
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
     slow = "sleep 900 & echo $! > child; sleep 900"
     for seconds in (0.5, 5, 50):  # a busy machine may not have come to the program before
@@ -89,6 +90,7 @@ def test_while_what_a_killed_command_started_goes_on_nothing_is_read_or_set(tmp_
     assert made.read() == NEW
 
 
+@pytest.mark.slow
 def test_what_escaped_its_end_is_waited_for_and_what_a_program_left_is_not(tmp_path: Path) -> None:
     escapes = "setsid sh -c 'touch began; until [ -e go ]; do sleep 0.01; done'"
     made = pointer(tmp_path, apply=f"{escapes} & until [ -e began ]; do sleep 0.01; done",

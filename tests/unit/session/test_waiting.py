@@ -241,6 +241,7 @@ def test_who_waits_is_seen_is_alone_and_can_be_stopped(play: Play) -> None:
     lock.release()
 
 
+@pytest.mark.slow
 def test_who_looks_on_does_so_while_it_waits_and_by_the_plan_as_it_is_then(play: Play) -> None:
     """A night's wait told nobody that a credential ended in it, and no port answered."""
     text, seen = play.path.read_text(), list[bool]()

@@ -52,6 +52,7 @@ def test_a_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
     assert key not in repr(refused.value)
 
 
+@pytest.mark.slow
 def test_no_sdk_is_loaded_for_a_signature() -> None:
     script = (
         "import sys; from datetime import *; from hdh_migrate.sources.azure_credentials import *;"
