@@ -87,12 +87,16 @@ class AzureAccount:
         *,
         size: int,
         include: str = "",
+        only: str = "",
         sink: Callable[[bytes], object] | None = None,
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
-        """Ask for a page of at most `size` blobs under a prefix; `include` is what each tells."""
+        """Ask for a page of at most `size` blobs under a prefix; `include` is what each tells.
+
+        `only` is which form of them is listed, where the namespace is hierarchical.
+        """
         query = {"restype": "container", "comp": "list", "maxresults": str(size)}
-        more = {"prefix": place.prefix, "marker": marker, "include": include}
+        more = {"prefix": place.prefix, "marker": marker, "include": include, "showonly": only}
         query |= {name: value for name, value in more.items() if value}
         return self._send("GET", f"/{path_of(place.bucket)}", query, {}, sink=sink, limit=limit)
 

@@ -40,7 +40,8 @@ class AzureRehydrator:
 
     def check(self, place: Place) -> Sequence[Problem]:
         """Set the tier of a blob that is not there; see `ports.Rehydrator.check`."""
-        reply = self._ask(place, f"{_NOBODYS}{secrets.token_hex(16)}")
+        # Under the prefix: some credentials are for a directory alone.
+        reply = self._ask(place, f"{place.prefix}{_NOBODYS}{secrets.token_hex(16)}")
         if reply.status == 404:
             return []
         error = from_reply(reply, "a blob that is not there")

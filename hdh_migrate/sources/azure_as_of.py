@@ -61,6 +61,8 @@ class AsOfContainer:
         self._words: str | None = None
         self._fates = Counter[Fate]()
         self._moved = MovedForms()
+        self._kept = 0
+        """Versions and snapshots, as the second listing counted them."""
         self.current = 0
         """Current blobs, as the second listing counted them."""
 
@@ -137,10 +139,10 @@ class AsOfContainer:
 
     def recount(self, size: int) -> Iterator[Brief]:
         """List again, as `ports.Source.recount` does; count what stands how today."""
-        words, fates, moved, current = self.words(), Counter[Fate](), MovedForms(), 0
+        words, fates, moved, current, kept = self.words(), Counter[Fate](), MovedForms(), 0, 0
 
         def page(at: str | None) -> tuple[list[tuple[str, Mark, Brief]], str | None]:
-            nonlocal current
+            nonlocal current, kept
             reply = self._account.listing(
                 self._place, at, size=size, include=f"metadata{words}", limit=RECOUNT_BYTES_MAX
             )
@@ -149,6 +151,7 @@ class AsOfContainer:
             found, following = marked_briefs(reply.body)
             entries = [(brief.key, mark, brief) for mark, brief in found]
             current += sum(mark.trace is Trace.CURRENT for _, mark, _ in entries)
+            kept += sum(bool(mark.address) for _, mark, _ in entries)
             return entries, following
 
         for found, _ in by_name(pages_of(page), Position(), self._brief_chooser):
@@ -159,7 +162,7 @@ class AsOfContainer:
                 yield one.entry._replace(
                     version=_pinned(one, one.entry.version), kind=_kind(one, one.entry.kind)
                 )
-        self._fates, self._moved, self.current = fates, moved, current
+        self._fates, self._moved, self.current, self._kept = fates, moved, current, kept
 
     # --- what is noted of it -----------------------------------------------------------------
 
@@ -176,6 +179,8 @@ class AsOfContainer:
             f" {counted(fates[Fate.CURRENT], 'object as it is now', 'objects as they are now')},"
             f" {fates[Fate.EARLIER]} of an earlier version"
         )
+        if not self._kept:  # an account that keeps none is asked for them without a refusal
+            said += f"; {_NONE_KEPT}"
         notes = [Note(Code.AS_OF, said)]
         if undeleted := fates[Fate.UNDELETED]:
             detail = (
@@ -186,6 +191,7 @@ class AsOfContainer:
         return notes
 
 
+_NONE_KEPT = "no version and no snapshot is there: what was deleted since then cannot be seen"
 _UNDELETED = (
     "object is moved that has no current version: the source does not say whether it was deleted"
 )

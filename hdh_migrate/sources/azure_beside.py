@@ -15,7 +15,7 @@ from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Place, Trace
 from hdh_migrate.ports.stores import Note
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_forms import LOOKS, accepted
+from hdh_migrate.sources.azure_forms import LOOKS, accepted, deleted_paths
 from hdh_migrate.sources.azure_recount import UNCOMMITTED
 from hdh_migrate.telemetry import counted
 
@@ -111,6 +111,25 @@ def asked(account: AzureAccount, place: Place, unread: set[str]) -> tuple[str, .
         elif may is None and _may(account, place, ""):
             unread.add(f"{_FORMS[trace]}s")
     return tuple(found)
+
+
+def with_deleted_paths(
+    account: AzureAccount,
+    place: Place,
+    found: Mapping[Trace, tuple[int, int]],
+    unread: set[str],
+) -> Mapping[Trace, tuple[int, int]]:
+    """Add what is deleted where the namespace is hierarchical, if no other listing has it."""
+    try:
+        paths = deleted_paths(account, place)
+    except AccessDenied:
+        unread.add(f"{_FORMS[Trace.SOFT_DELETED]}s")
+        return found
+    objects = size = 0
+    for one in paths or ():
+        objects, size = objects + 1, size + one.size
+    were = found.get(Trace.SOFT_DELETED, (0, 0))
+    return {**found, Trace.SOFT_DELETED: max(were, (objects, size))}
 
 
 def history(found: Mapping[Trace, tuple[int, int]], moved: MovedForms) -> Iterator[Note]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final, TypeVar
 
 from hdh_migrate.codes import Code
@@ -19,6 +20,7 @@ from hdh_migrate.errors import (
     Permanent,
     Refused,
     SourceChanged,
+    StorageError,
     Transient,
 )
 from hdh_migrate.model import (
@@ -36,16 +38,24 @@ from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_all_versions import AllVersionsContainer, address_in
 from hdh_migrate.sources.azure_as_of import AsOfContainer
-from hdh_migrate.sources.azure_beside import Beside, MovedForms, asked, container_left, history
+from hdh_migrate.sources.azure_beside import (
+    Beside,
+    MovedForms,
+    asked,
+    container_left,
+    history,
+    with_deleted_paths,
+)
 from hdh_migrate.sources.azure_forms import counted
 from hdh_migrate.sources.azure_listing import (
+    UNLISTED,
     EntryReader,
     PageReader,
     pages_of,
 )
 from hdh_migrate.sources.azure_pages import described
 from hdh_migrate.sources.azure_reading import PAGES, head, read
-from hdh_migrate.sources.azure_recount import UNCOMMITTED, Ask, BriefReader, Forms, PagesAgain
+from hdh_migrate.sources.azure_recount import Ask, BriefReader, Forms, PagesAgain
 from hdh_migrate.sources.azure_replies import NoRangeDigest
 from hdh_migrate.sources.azure_versions import Mark, MarkedReader
 from hdh_migrate.transport import Reply
@@ -58,6 +68,24 @@ _WHERE_IT_IS: Final = (
     "mend the dataset's `source.container`, or the account, in the plan; one that was deleted there"
     " may be brought back while the account's soft-delete keeps it"
 )
+_REFUSALS: Final = {
+    "AuthorizationFailure": (
+        "most often the account's network rules, which no right changes: let this machine's address"
+        " in, or run where the account is reached; if it is let in, the credential needs {right}"
+    ),
+    "AuthorizationSourceIPMismatch": "the signature is for other addresses than this one's (sip)",
+    "AuthorizationProtocolMismatch": "the signature is for https only (spr)",
+    "AuthorizationResourceTypeMismatch": "the signature is not for containers and objects (srt=co)",
+    "AuthorizationPermissionMismatch": (
+        "the credential needs {right}; an identity needs a role of data, such as Storage Blob Data"
+        " Reader (Owner is none), and a new one may take ten minutes; a container that is not"
+        " there is refused so, too"
+    ),
+}
+"""What to do about what the service calls it ("Common REST API error codes")."""
+
+LOOKED_AT: Final = 20
+"""Pages that preflight asks for, where the first ones are empty."""
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
 
@@ -134,6 +162,8 @@ class AzureBlobSource:
         return self._more[place.bucket]
 
     def _with_pages(self, place: Place, obj: ObjectInfo) -> ObjectInfo:
+        if UNLISTED in obj.facts:
+            self._beside(place).unread.add("metadata under names that no listing tells")
         if obj.kind != PAGES:
             return obj
         try:
@@ -248,6 +278,8 @@ class AzureBlobSource:
         then = self._then(place)
         moved = MovedForms() if then is None else then.moved
         found = self._forms.get(place) or self._history(place, beside.unread)
+        if place in self._counted:
+            found = with_deleted_paths(self._account, place, found, beside.unread)
         notes = [*history(found, moved), *container_left(self._account, place)]
         if then is not None and place in self._counted:
             notes.extend(then.notes())
@@ -264,13 +296,7 @@ class AzureBlobSource:
         words = asked(self._account, place, unread)
         if not words or place not in self._counted:
             return {}
-        found = counted(self._account, place, words)
-        if UNCOMMITTED in words:  # nothing in an entry says so: there are more than are committed
-            found[Trace.UNCOMMITTED] = (
-                max(0, found[Trace.CURRENT][0] - self._counted[place]),
-                0,
-            )
-        return found
+        return counted(self._account, place, words)
 
     def _page(
         self, place: Place, marker: str | None, size: int, include: str, reader: ReadsPage[T]
@@ -312,20 +338,27 @@ class AzureBlobSource:
         try:
             if (then := self._then(place)) is not None:
                 then.words()
-            objects, _ = self._list(place, None, CHECKED_AMONG if checked else 1, "", PageReader)
+            objects = self._first(place, CHECKED_AMONG if checked else 1)
         except Refused as error:
             return [Problem(where=where, what=str(error), hint=error.hint)]
         except Missing:
             return [Problem(where=where, what="there is no such container", hint=_WHERE_IT_IS)]
         except AuthFailed as error:
             return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
-        except AccessDenied:
-            return [Problem(where=where, what="no right to list", auth=True,
-                            hint="the credential needs List (sp=l) on the container")]  # fmt: skip
+        except AccessDenied as error:
+            return [_denied(where, error, "list", "List (sp=l) on the container")]
         plain = [obj for obj in objects if obj.kind in MOVABLE]
         # An empty object has no range, and so no digest of one.
         plain.sort(key=lambda obj: checked and obj.size == 0)
         return self._check_read(place, where, plain[:1], checked=checked)
+
+    def _first(self, place: Place, size: int) -> Sequence[ObjectInfo]:
+        """Return what the first page has that has anything, of a few: the service gives empty ones.
+
+        After much was deleted, for one; each says where the next one begins.
+        """
+        pages = pages_of(lambda at: self._list(place, at, size, "", PageReader))
+        return next((found for found, _ in islice(pages, LOOKED_AT) if found), [])
 
     def _check_read(
         self, place: Place, where: str, objects: Sequence[ObjectInfo], *, checked: bool
@@ -338,10 +371,16 @@ class AzureBlobSource:
                 return [Problem(where=where, what=str(error), hint=error.hint)]
             except (SourceChanged, Missing):
                 continue  # written or removed meanwhile: inventory will see what is there then
-            except (AccessDenied, AuthFailed):
-                return [Problem(where=where, what="no right to read", auth=True,
-                                hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip
+            except (AccessDenied, AuthFailed) as error:
+                return [_denied(where, error, "read", "Read (sp=r) on blobs")]
         return []
+
+
+def _denied(where: str, error: StorageError, verb: str, right: str) -> Problem:
+    """Say what is missing, in the service's own word for it: most refusals are of no right."""
+    told = f" ({error.code})" if error.code else ""
+    hint = _REFUSALS.get(error.code, "the credential needs {right}").format(right=right)
+    return Problem(where=where, what=f"no right to {verb}{told}", hint=hint, auth=True)
 
 
 def _listed(reply: Reply) -> Reply:

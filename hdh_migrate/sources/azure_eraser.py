@@ -3,6 +3,7 @@
 It has a credential and connections of its own. A delete carries If-Match, so a blob that anybody
 wrote to since is kept; snapshots, leases, legal holds and immutability make the service refuse,
 and nothing here tries to get around that. It can prove no more than what the service then lists.
+In which order it lists names no two kinds of accounts agree, so nothing here follows from an order.
 
 Source: the service's "Delete Blob" and "List Blobs" REST references.
 """
@@ -12,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
+from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted, forms
+from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted, deleted_paths, forms
+from hdh_migrate.sources.azure_recount import UNCOMMITTED
 from hdh_migrate.sources.azure_versions import Pin
 
 _KEPT: Final = {
@@ -24,6 +26,9 @@ _KEPT: Final = {
     "BlobImmutableDueToLegalHold": "a legal hold holds it",
     "PendingCopyOperation": "it is being copied to",
 }
+
+_CONTAINER: Final = frozenset(("ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled"))
+"""What is said of the whole container, and so of no blob."""
 
 
 class AzureEraser:
@@ -47,7 +52,9 @@ class AzureEraser:
             return Erased(outcome=Erasing.DELETED)
         if code in _KEPT:
             return Erased(outcome=Erasing.KEPT, detail=_KEPT[code])
-        if reply.status == 404 and code != "ContainerNotFound":
+        if code in _CONTAINER:
+            raise from_reply(reply, WHAT)
+        if reply.status == 404:
             return Erased(outcome=Erasing.MISSING, detail="it was not there")
         if reply.status == 412:
             return self._unlike(place, key)
@@ -59,17 +66,25 @@ class AzureEraser:
 
     def _unlike(self, place: Place, key: str) -> Erased:
         # Some services say 412 of a blob that is gone, too: no version is not that version.
-        if self._account.blob("HEAD", place, key, {}).status == 404:
+        reply = self._account.blob("HEAD", place, key, {})
+        code = reply.headers.get("x-ms-error-code", "")
+        if reply.status == 404 and code not in _CONTAINER:
             return Erased(outcome=Erasing.MISSING, detail="it was not there")
+        if reply.status != 200:
+            raise from_reply(reply, WHAT)
         return Erased(outcome=Erasing.DRIFTED, detail="it has another version now")
 
     # --- looking ---------------------------------------------------------------------------------
 
     def remnants(self, place: Place) -> Iterator[Remnant]:
         """List what is there in any form; see `ports.Eraser.remnants`."""
-        for one in forms(self._account, place, self._looks(place)):
+        looks, apart = self._looks(place), deleted_paths(self._account, place)
+        for one in apart or ():
+            self._unseen.discard(Trace.SOFT_DELETED)
             yield Remnant(key=one.key, trace=one.trace, days=one.days)
-        yield from self._uncommitted(place)
+        for one in forms(self._account, place, looks):
+            if apart is None or not one.deletion:  # else it was among those that are listed apart
+                yield Remnant(key=one.key, trace=one.trace, days=one.days)
 
     def unseen(self) -> Sequence[Trace]:
         """Say which forms the service did not show when it was asked."""
@@ -78,21 +93,9 @@ class AzureEraser:
     def _looks(self, place: Place) -> list[str]:
         """Return what the service can be asked to list; some accounts know not all of it."""
         asked = []
-        for word, trace in LOOKS:
+        for word, trace in (*LOOKS, (UNCOMMITTED, Trace.UNCOMMITTED)):
             if accepted(self._account, place, word):
                 asked.append(word)
             else:
                 self._unseen.add(trace)
         return asked
-
-    def _uncommitted(self, place: Place) -> Iterator[Remnant]:
-        """Give blobs that have blocks and no committed list: those that only this look shows."""
-        committed = (one.key for one in forms(self._account, place, []))
-        last = next(committed, None)
-        for name in (one.key for one in forms(self._account, place, ["uncommittedblobs"])):
-            while last is not None and key_bytes(last) < key_bytes(name):
-                last = next(committed, None)  # it was deleted between the two listings
-            if name == last:
-                last = next(committed, None)
-            else:
-                yield Remnant(key=name, trace=Trace.UNCOMMITTED)

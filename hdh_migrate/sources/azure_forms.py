@@ -2,7 +2,9 @@
 
 Source: the service's "List Blobs" REST reference: `include` may have `snapshots`, `versions`,
 `deleted` and `uncommittedblobs`; an entry then has `Snapshot`, `VersionId` with `IsCurrentVersion`,
-or `Deleted`. An account may know not all of them.
+or `Deleted`, or lacks what only what is committed has. An account may know not all of them. Where
+the namespace is hierarchical, deleted paths have a listing of their own (`showonly=deleted`), and
+each a `DeletionId`.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ from hdh_migrate.sources.azure_listing import (
     name_of,
     pages_of,
 )
+from hdh_migrate.sources.azure_recount import UNCOMMITTED
 
 PAGE_SIZE: Final = 5_000
 DAYS_MAX: Final = 10_000
 WHAT: Final = "the source"
 
+DELETED: Final = "deleted"
+"""The word for soft-deleted blobs; where the namespace is hierarchical they are listed apart."""
+
 LOOKS: Final = (
     ("snapshots", Trace.SNAPSHOT),
     ("versions", Trace.VERSION),
-    ("deleted", Trace.SOFT_DELETED),
+    (DELETED, Trace.SOFT_DELETED),
 )
 REFUSED: Final = frozenset((400, 409, 501))
 """What an account answers that does not know what it is asked for."""
@@ -42,15 +48,17 @@ class Form(NamedTuple):
     days: int | None
     """Until a soft-deleted one goes."""
     size: int
+    deletion: str = ""
+    """What a deleted path has beside its name, where the namespace is hierarchical."""
 
 
-def accepted(account: AzureAccount, place: Place, word: str) -> bool:
+def accepted(account: AzureAccount, place: Place, word: str, *, only: str = "") -> bool:
     """Say whether an account can be asked for this.
 
     Raises:
         StorageError: the container cannot be listed so for another reason.
     """
-    reply = account.listing(place, None, size=1, include=word, limit=ENTRY_BYTES_MAX)
+    reply = account.listing(place, None, size=1, include=word, only=only, limit=ENTRY_BYTES_MAX)
     if reply.status in REFUSED:
         return False
     if reply.status != 200:
@@ -58,14 +66,17 @@ def accepted(account: AzureAccount, place: Place, word: str) -> bool:
     return True
 
 
-def forms(account: AzureAccount, place: Place, include: Sequence[str]) -> Iterator[Form]:
+def forms(
+    account: AzureAccount, place: Place, include: Sequence[str], *, only: str = ""
+) -> Iterator[Form]:
     """List everything under the prefix in each of these forms."""
+    read = _form if UNCOMMITTED in include else _committed_form
 
     def page(marker: str | None) -> tuple[list[Form], str | None]:
-        reader: EntryReader[Form] = EntryReader(PAGE_SIZE, _form)
+        reader: EntryReader[Form] = EntryReader(PAGE_SIZE, read)
         reply = account.listing(
-            place, marker, size=PAGE_SIZE, include=",".join(include), sink=reader.write,
-            limit=ENTRY_BYTES_MAX,
+            place, marker, size=PAGE_SIZE, include=",".join(include), only=only,
+            sink=reader.write, limit=ENTRY_BYTES_MAX,
         )  # fmt: skip
         if reply.status != 200:
             raise from_reply(reply, WHAT)
@@ -75,11 +86,39 @@ def forms(account: AzureAccount, place: Place, include: Sequence[str]) -> Iterat
         yield from found
 
 
+def deleted_paths(account: AzureAccount, place: Place) -> Iterator[Form] | None:
+    """List deleted paths where the namespace is hierarchical; None: it is not.
+
+    An account that takes the question for another one gives entries that are not deleted.
+
+    Raises:
+        StorageError: the container cannot be listed so for another reason.
+    """
+    if not accepted(account, place, "", only=DELETED):
+        return None
+    found = forms(account, place, (), only=DELETED)
+    return (one for one in found if one.trace is Trace.SOFT_DELETED and one.deletion)
+
+
 def _form(blob: ET.Element) -> Form:
+    """Read an entry among which there may be some of which nothing is committed."""
+    form = _committed_form(blob)
+    if form.trace is not Trace.CURRENT:
+        return form
+    properties = blob.find("Properties")
+    told = set() if properties is None else {one.tag for one in properties}
+    # An emulator gives such a blob an ETag, and no type of content.
+    if "Etag" in told and ("Content-Type" in told or form.size):
+        return form
+    return form._replace(trace=Trace.UNCOMMITTED)
+
+
+def _committed_form(blob: ET.Element) -> Form:
     size = count_of(blob.findtext("Properties/Content-Length") or "", SIZE_MAX) or 0
     if blob.findtext("Deleted") == "true":
         days = blob.findtext("Properties/RemainingRetentionDays") or ""
-        return Form(name_of(blob), Trace.SOFT_DELETED, count_of(days, DAYS_MAX), size)
+        deletion = blob.findtext("DeletionId") or ""
+        return Form(name_of(blob), Trace.SOFT_DELETED, count_of(days, DAYS_MAX), size, deletion)
     if blob.findtext("Snapshot"):
         return Form(name_of(blob), Trace.SNAPSHOT, None, size)
     if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":

@@ -31,6 +31,10 @@ _HEADERS = {
 }
 _FOLDER = b"hdi_isfolder"
 """The name of metadata, in any case, that makes a folder of an empty blob."""
+_INVALID = "x-ms-invalid-name"
+"""In the place of a pair of metadata whose name is none of today's: it holds that name."""
+UNLISTED = OTHER + _INVALID
+"""The fact that an object has such pairs: their names, without what stands under them."""
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
 
 
@@ -179,6 +183,9 @@ def object_of(blob: ET.Element) -> ObjectInfo:
         own.extend((child.tag, text) for child in replicated if (text := child.text))
     alike = _alike(places, places.alike(texts))
     metadata = _pairs(blob.find("Metadata"))
+    if metadata.pop(_INVALID, None) is not None:
+        names = ", ".join(one.text or "" for one in blob.iterfind(f"Metadata/{_INVALID}"))
+        own.append((_INVALID, names))
     return ObjectInfo(
         key=name_of(blob),
         size=size,

@@ -27,11 +27,14 @@ VERSIONS = b"""<?xml version="1.0" encoding="utf-8"?>
 <EnumerationResults ServiceEndpoint="https://x/" ContainerName="c"><Blobs>
 <Blob><Name>a</Name><VersionId>2026-01-01T00:00:00.0000000Z</VersionId><Properties/></Blob>
 <Blob><Name>a</Name><VersionId>2026-01-02T00:00:00.0000000Z</VersionId>
-<IsCurrentVersion>true</IsCurrentVersion><Properties/></Blob>
+<IsCurrentVersion>true</IsCurrentVersion>
+<Properties><Etag>0x8D1</Etag><Content-Type /></Properties></Blob>
 <Blob><Name>b</Name><Deleted>true</Deleted><Properties>
 <RemainingRetentionDays>13</RemainingRetentionDays></Properties></Blob>
 <Blob><Name>c</Name><Snapshot>2026-01-02T00:00:00.0000000Z</Snapshot><Properties/></Blob>
-<Blob><Name Encoded="true">d%EF%BF%BE</Name><Properties/></Blob>
+<Blob><Name Encoded="true">d%EF%BF%BE</Name>
+<Properties><Etag>0x8D2</Etag><Content-Type /></Properties></Blob>
+<Blob><Name>e</Name><Properties><Content-Length>0</Content-Length></Properties></Blob>
 </Blobs><NextMarker/></EnumerationResults>"""
 
 
@@ -139,6 +142,7 @@ def test_versions_and_soft_deleted_blobs_are_told_apart(
         Remnant(key="b", trace=Trace.SOFT_DELETED, days=13),
         Remnant(key="c", trace=Trace.SNAPSHOT),
         Remnant(key="d\ufffe", trace=Trace.CURRENT),
+        Remnant(key="e", trace=Trace.UNCOMMITTED),
     ]
 
 

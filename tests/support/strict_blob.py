@@ -1,6 +1,6 @@
 """A Blob server for what Azurite does not know: versions, soft delete, directories, holds, scopes.
 
-It reads only, and answers as the service's REST reference says, or refuses:
+It answers as the service's REST reference says, or refuses; of writes it knows deletes alone:
 
 - "List Blobs": `include` takes the words of `WORDS` and no other; `permissions` is for accounts
   with a hierarchical namespace alone; `Snapshot`, `VersionId` with `IsCurrentVersion`, `Deleted`
@@ -11,6 +11,14 @@ It reads only, and answers as the service's REST reference says, or refuses:
   `Encrypted="true"` and empty.
 - "Get Blob", "Get Blob Properties": `versionid` and `snapshot` name one entry, the current version
   as well; 412 ConditionNotMet, 409 BlobArchived, 409 BlobUsesCustomerSpecifiedEncryption.
+- "List Blobs", where the namespace is hierarchical: `showonly=deleted` lists deleted paths, each
+  with a `DeletionId`, and is 400 beside `include=deleted` and for any other account. Whether the
+  latter lists deleted paths as well no page says: `deleted_apart`. A directory is followed by what
+  is in it ("A", "A/b", "A-b": github.com/Azure/azure-sdk-for-go/issues/24210). What is not
+  committed has no ETag, date or content header.
+- "Delete Blob": 202 with `x-ms-delete-type-permanent`; 412 ConditionNotMet, 412 LeaseIdMissing, 409
+  SnapshotsPresent, 409 BlobImmutableDueToPolicy; with versions (`keeps="versions"`) the current one
+  becomes an earlier one, with soft delete (`keeps="deleted"`) it is listed as deleted.
 - Index tags and versions are not known where the namespace is hierarchical ("Known issues" of Data
   Lake Storage): 409 FeatureNotYetSupportedForHierarchicalNamespaceAccounts.
 """
@@ -46,6 +54,8 @@ _ASKED: Final = {
     "CopyCompletionTime": "copy", "IncrementalCopy": "copy",
 }  # fmt: skip
 """Elements of `Properties` that come only if their word was asked for."""
+_COMMITTED: Final = frozenset(("Last-Modified", "Etag", "Content-Type", "Content-MD5"))
+"""Elements that only what is committed has, of those that are told here."""
 
 
 @dataclass(slots=True)
@@ -65,6 +75,8 @@ class StoredBlob:
     etag: str = ""
     was: str = ""
     """What a deleted entry was: the word that has to be asked for as well."""
+    held: str = ""
+    """The code with which its deletion is refused."""
 
     @property
     def told(self) -> dict[str, str]:
@@ -91,6 +103,9 @@ class StrictBlob:
     ) -> None:  # fmt: skip
         self.hierarchical, self.refused, self.unknown = hierarchical, refused, unknown
         self.blobs: list[StoredBlob] = []
+        self.keeps, self.deleted_apart = "", False
+        self.answers: dict[str, tuple[int, str]] = {}
+        """What each method is answered about blobs, whatever was asked."""
         self.container: dict[str, str] | None = None
         """What "Get Container Properties" says; None: the signature is for the container alone."""
         self.asked: list[str] = []
@@ -126,9 +141,11 @@ class StrictBlob:
 
     def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
         words = set(filter(None, query.get("include", "").split(",")))
+        only = query.get("showonly", "")
         if (
             words - WORDS
             or words & self.unknown
+            or (only and (only != "deleted" or not self.hierarchical or "deleted" in words))
             or ("permissions" in words and not self.hierarchical)
         ):
             return 400, "InvalidQueryParameterValue", b""
@@ -139,9 +156,11 @@ class StrictBlob:
         most = int(query.get("maxresults", "5000"))
         if not 0 < most <= 5000:
             return 400, "OutOfRangeQueryParameterValue", b""
+        shown = {"", *words} - ({"deleted"} if self.deleted_apart else set())
+        shown = {only} if only else shown
         found = [
-            blob for blob in sorted(self.blobs, key=lambda one: (one.name, one.form == ""))
-            if blob.name.startswith(query.get("prefix", "")) and blob.form in {"", *words}
+            blob for blob in sorted(self.blobs, key=self._order)
+            if blob.name.startswith(query.get("prefix", "")) and blob.form in shown
             and (not blob.was or blob.was in words)
         ]  # fmt: skip
         start = int(query.get("marker", "0"))
@@ -155,18 +174,45 @@ class StrictBlob:
         )
         return 200, "", text.encode()
 
+    def _order(self, blob: StoredBlob) -> tuple[bytes, bool]:
+        name = blob.name.replace("/", "\0") if self.hierarchical else blob.name
+        return name.encode("utf-16-be"), blob.form == ""
+
+    def delete(self, name: str, wanted: str | None) -> tuple[int, dict[str, str]]:
+        """Delete what is current under a name; return status and headers."""
+        blob = self.find(name, {})
+        code, status = "", 409
+        if blob is None:
+            code, status = "BlobNotFound", 404
+        elif wanted not in {None, f'"{blob.etag}"'}:
+            code, status = "ConditionNotMet", 412
+        elif blob.told["LeaseState"] == "leased":
+            code, status = "LeaseIdMissing", 412
+        elif any((one.name, one.form) == (name, "snapshots") for one in self.blobs):
+            code = "SnapshotsPresent"
+        elif blob.held:
+            code = blob.held
+        if code or blob is None:
+            return status, {"x-ms-error-code": code}
+        if not self.keeps:
+            self.blobs.remove(blob)
+        blob.form = self.keeps
+        return 202, {"x-ms-delete-type-permanent": "false" if self.keeps else "true"}
+
     def _entry(self, blob: StoredBlob, words: set[str]) -> str:
         head = {"snapshots": "Snapshot", "versions": "VersionId"}.get(blob.was or blob.form)
         beside = f"<{head}>{blob.moment}</{head}>" if head else ""
         if blob.form == "deleted":
-            beside += "<Deleted>true</Deleted>"
+            path = "<DeletionId>132650926578296785</DeletionId>" if self.hierarchical else ""
+            beside += f"{path}<Deleted>true</Deleted>"
         if not blob.form and blob.moment and "versions" in words:
             beside = (
                 f"<VersionId>{blob.moment}</VersionId><IsCurrentVersion>true</IsCurrentVersion>"
             )
         properties = "".join(
             f"<{tag}>{escape(text)}</{tag}>" for tag, text in blob.told.items()
-            if tag not in _ASKED or _ASKED[tag] in words
+            if (tag not in _ASKED or _ASKED[tag] in words)
+            and not (blob.form == "uncommittedblobs" and tag in _COMMITTED)
         )  # fmt: skip
         more = ""
         if "metadata" in words and blob.metadata:
@@ -205,6 +251,9 @@ def _handler(server: StrictBlob) -> type[AnsweringHandler]:
         def do_HEAD(self) -> None:  # noqa: N802 - as it is looked for
             self._answer()
 
+        def do_DELETE(self) -> None:  # noqa: N802 - as it is looked for
+            self._answer()
+
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -228,6 +277,13 @@ def _handler(server: StrictBlob) -> type[AnsweringHandler]:
                 self._send(status, headers | ({"x-ms-error-code": code} if code else {}), body)
 
         def _blob(self, name: str, query: Mapping[str, str]) -> None:
+            if self.command in server.answers:
+                status, code = server.answers[self.command]
+                self._send(status, {"x-ms-error-code": code}, b"")
+                return
+            if self.command == "DELETE":
+                self._send(*server.delete(name, self.headers.get("If-Match")), b"")
+                return
             blob = server.find(name, query)
             if blob is None:
                 self._send(404, {"x-ms-error-code": "BlobNotFound"}, b"")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, Brief
-from hdh_migrate.sources.azure_listing import STATES, rfc3339
+from hdh_migrate.sources.azure_listing import STATES, UNLISTED, rfc3339
 from hdh_migrate.sources.azure_recount import parse_brief
 from tests.support.undone import parse_page
 
@@ -201,6 +201,17 @@ def test_what_has_no_field_is_kept_by_the_sources_own_word(
 ) -> None:
     ([one], _) = parse_page(page(entry(more=more)))
     assert one.facts == facts
+
+
+def test_metadata_under_names_of_older_days_is_no_pair() -> None:
+    """ "List Blobs", "Metadata in the response": the element holds the name, and no value."""
+    told = (
+        "<Metadata><a>1</a><x-ms-invalid-name>b-c</x-ms-invalid-name>"
+        "<x-ms-invalid-name>d$</x-ms-invalid-name></Metadata>"
+    )
+    ([one], _) = parse_page(page(entry(metadata=told)))
+    assert one.metadata == {"a": "1"}
+    assert one.facts == {UNLISTED: "b-c, d$"}
 
 
 def test_states_of_replication_stand_beside_the_properties() -> None:

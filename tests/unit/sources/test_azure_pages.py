@@ -50,18 +50,6 @@ def test_a_listing_that_goes_in_circles_ends(which: str) -> None:
         list(itertools.islice(LISTINGS[which](), 20))
 
 
-def test_a_blob_that_is_deleted_between_two_listings_hides_no_other() -> None:
-    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
-        if "include" in query and query["include"] != "uncommittedblobs":
-            return Reply(status=200, body=page())
-        names = "acdx" if "include" in query else "abcd"  # b was deleted, x has blocks only
-        return Reply(status=200, body=page(*map(entry, names)))
-
-    found = opened(AzureEraser, answer).remnants(PLACE)
-
-    assert [one.key for one in found] == ["x"]
-
-
 @pytest.mark.parametrize("again", ["AuthorizationPermissionMismatch", "FeatureNotSupported"])
 def test_a_refusal_of_tags_is_one_only_where_it_comes_twice_by_the_same_name(again: str) -> None:
     first = "AuthorizationPermissionMismatch"

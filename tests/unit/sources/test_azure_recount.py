@@ -151,6 +151,33 @@ def test_other_forms_cost_no_listing_of_their_own() -> None:
         assert listings(server) == before
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_deleted_paths_of_a_hierarchical_account_are_counted_once(*, apart: bool) -> None:
+    place = Place(bucket=CONTAINER, prefix="")
+    with StrictBlob(hierarchical=True) as server:
+        server.container, server.deleted_apart = {}, apart
+        server.put("a/k", b"xyz")
+        server.put("a/gone", b"old", "deleted")
+        one = source(server)
+        list(one.recount(place))
+        [note] = one.notes(place)
+        assert note.detail == "not moved: 1 soft-deleted blob (3 bytes)"
+
+
+@pytest.mark.parametrize("moment", ["", "2024-01-02T03:04:05.0000000Z"])
+def test_what_an_account_without_versions_cannot_tell_of_a_moment_is_said(moment: str) -> None:
+    """It is asked for versions without a refusal, and lists none."""
+    place = Place(bucket=CONTAINER, prefix="", as_of="2025-01-01T00:00:00Z")
+    with StrictBlob() as server:
+        server.container = {}
+        server.put("k", b"xyz", moment=moment)
+        one = source(server)
+        assert [brief.key for brief in one.recount(place)] == ["k"]
+        [note] = one.notes(place)
+        assert note.detail.startswith("as of 2025-01-01T00:00:00Z: 1 object as it is now")
+        assert ("what was deleted since then cannot be seen" in note.detail) is (moment == "")
+
+
 class Breaking(StrictBlob):
     """Breaks off each page of several entries once, in its last entry."""
 

@@ -127,6 +127,16 @@ OF_STEPS: Final = (
         " antérieure",
     ),
     MessageForm(
+        "as of {at:moment}: {now:number} [object as it is|objects as they are] now,"
+        " {earlier:number} of an earlier version; no version and no snapshot is there: what was"
+        " deleted since then cannot be seen",
+        "au {at} : {now} objet tel qu'il est aujourd'hui, {earlier} d'une version antérieure ; il"
+        " n'y a ni version ni instantané, et ce qui a été supprimé depuis ne peut pas se voir"
+        "|au {at} : {now} objets tels qu'ils sont aujourd'hui, {earlier} d'une version"
+        " antérieure ; il n'y a ni version ni instantané, et ce qui a été supprimé depuis ne peut"
+        " pas se voir",
+    ),
+    MessageForm(
         "{n:number} [object is moved that has|objects are moved that have] no current version: the"
         " source does not say whether [it was|they were] deleted before {at:moment} or after it",
         "{n} objet sans version courante est déplacé : la source ne dit pas s'il a été supprimé"

@@ -343,6 +343,8 @@ TERMS: Final = {
     "soft-deleted blobs": "blob supprimé encore récupérable|blobs supprimés encore récupérables",
     "uncommitted blobs": "blob non validé|blobs non validés",
     "page ranges": "plages de pages",
+    "metadata under names that no listing tells":
+        "des métadonnées sous des noms qu'aucun listage ne donne",
     "owners, permissions and access control lists": "propriétaires, droits et listes d'accès",
     "immutability policies": "règles d'immuabilité",
     "legal holds": "blocages légaux",
