@@ -54,6 +54,8 @@ class CutoverWaits(OfCutover):
     kind: ClassVar[str] = "cutover-waits"
     why: str
     told: tuple[str, ...]
+    user: str | Absent = ABSENT
+    """Under whose login it was asked for; early events lack it."""
 
 
 @json_form

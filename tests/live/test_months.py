@@ -121,6 +121,11 @@ def test_what_arrived_at_the_source_in_the_window_is_on_every_page(switched: Sit
     switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
     shown = switched.cli("audit", "show", str(bundle), "--trust", str(key), expect=0).out
     assert "Complete at the switch, not since" in shown
+    page = (bundle / "report.fr.html").read_text("utf-8")
+    refused = page.partition("Ce qui a été demandé et refusé</h3>")[2].partition("</ul>")[0]
+    assert "fin du retour possible" in refused
+    assert "nouveau ou modifié à la source depuis la bascule" in refused
+    assert "sous le nom de session" in refused
     switched.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
     signer = load_trusted_key(key)
     trusted = {signer.fingerprint: (signer.public, signer.until)}

@@ -27,6 +27,7 @@ from hdh_migrate.evidence.page.owners import OWNING
 from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.passed import PASSED
 from hdh_migrate.evidence.page.readers import READERS
+from hdh_migrate.evidence.page.refused import REFUSED
 from hdh_migrate.evidence.page.rights import RIGHTS
 from hdh_migrate.evidence.page.sides import SIDES
 from hdh_migrate.evidence.page.signing_keys import SIGNING_KEYS
@@ -877,6 +878,7 @@ CATALOGUE: dict[str, Text] = {
     **HEADERS,
     **PARTIES,
     **PASSED,
+    **REFUSED,
     **SIGNING_KEYS,
     **GLOSSARY,
     **TIMELINE,

@@ -23,6 +23,7 @@ from hdh_migrate.events.cutover import (
     CutoverRolledBack,
     CutoverRollingBack,
     CutoverSwitching,
+    CutoverWaits,
     Track,
 )
 from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested, PresentedEvidence
@@ -52,6 +53,7 @@ from hdh_migrate.evidence.page.chronicle_lines import (
     TakeOverLine,
 )
 from hdh_migrate.evidence.page.passed import PASSING, PassedOver
+from hdh_migrate.evidence.page.refused import Refusals
 from hdh_migrate.evidence.page.taken_back import TELLING, TakenBackVerdicts
 from hdh_migrate.evidence.page.waived import WaiverAccounts
 from hdh_migrate.frozen import mutable_row
@@ -85,11 +87,10 @@ ACTS: Final[Mapping[type[Event], str]] = {
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
     ContentsRecorded, CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching,
-    DataKeysRotating,
-    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
-    Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *HARM_EVENTS, *ACTS,
-    *PASSING,
+    CutoverWaits, DataKeysRotating, FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted,
+    PlanRebound, Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted,
+    SendingAgain, WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS,
+    *HARM_EVENTS, *ACTS, *PASSING,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -144,6 +145,8 @@ class Chronicle:
     """The listings of the source, with their times."""
     passed: PassedOver = field(default_factory=PassedOver)
     """What was passed over."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """Steps of switches that were asked for and did not go on."""
     others: Counter[str] = field(default_factory=Counter)
     """Endpoints beside source and target, at most `SHOWN`, each with its requests."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
@@ -174,6 +177,7 @@ class Chronicle:
             self.looks.lines,
             self.retried,
             self.passed.some,
+            self.refusals.total,
         )
         return not any(everything)
 
@@ -190,6 +194,7 @@ class Chronicle:
         self.looks.take(event)
         self.harm.take(at, event)
         self.passed.take(at, event)
+        self.refusals.take(at, event)
         self._acted(at, event)
         if isinstance(event, CutoverAgreed):
             self._agreed(event)

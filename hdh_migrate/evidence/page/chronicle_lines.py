@@ -100,6 +100,24 @@ class RollbackLine:
 
 
 @mutable_row
+class RefusedLine:
+    """One step of a switch that was asked for and did not go on; the same again counts here too."""
+
+    batch: str
+    stage: str
+    """What had come next: `cutover`, `finalize` or `decommission`."""
+    at: str
+    user: str | None
+    """None: an early journal does not say it."""
+    why: str
+    told: tuple[str, ...]
+    """What stood against it, in English."""
+    times: int = 1
+    last: str = ""
+    """When it was asked for the last time."""
+
+
+@mutable_row
 class OperatorLine:
     """Somebody under whose login runs were started, or something else was done."""
 

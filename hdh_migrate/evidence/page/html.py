@@ -40,6 +40,7 @@ from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
+from hdh_migrate.evidence.page.refused import refused
 from hdh_migrate.evidence.page.rights import vanished_at_source
 from hdh_migrate.evidence.page.sides import by_side, noted
 from hdh_migrate.evidence.page.signing_keys import owner_of
@@ -134,6 +135,7 @@ def render_report(
         findings=findings,
         months=chronicle,
         passed=list(chronicle.passed.lines(words)),
+        refused=list(refused(chronicle.refusals.lines, words, language)),
         timeline=timeline(predicate, chronicle, looks, words),
         endings=endings(stands),
         ending_said=partial(ending_said, words=words),

@@ -131,7 +131,7 @@ class Tale:
 
     def waits(self, why: str, reasons: Sequence[str]) -> None:
         """Write down why it does not go on, for `status`."""
-        self.note(CutoverWaits(**self.about, why=why, told=tuple(reasons)))
+        self.note(CutoverWaits(**self.about, why=why, told=tuple(reasons), user=self.user))
 
     def stopped_by(self, why: str, error: MigrateError) -> None:
         """Write down an error that it does not go on for, without values and programs' words."""

@@ -23,6 +23,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStanding, standing, standings
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.kept_approvals import judgement
@@ -171,7 +172,7 @@ class Consents:
                 continue
             if not (lines := apart(story.terms, terms)):
                 continue
-            self._note(CutoverWaits(**self._about, why="terms", told=tuple(lines)))
+            self._wait(lines)
             raise ApprovalMissing(
                 f"batch {self.batch}: the plan asks others than batch {batch} was begun with:\n"
                 + "\n".join(f"  {line}" for line in lines),
@@ -211,7 +212,7 @@ class Consents:
         if not found.missing:
             return found.accepted
         reasons = _unagreed(found, lines)
-        self._note(CutoverWaits(**self._about, why="terms", told=tuple(reasons)))
+        self._wait(reasons)
         raise ApprovalMissing(
             f"batch {self.batch}: the plan changes the terms of its cutover:\n"
             + "\n".join(f"  {line}" for line in reasons),
@@ -226,6 +227,10 @@ class Consents:
         if not in_force.approvers and "switching" not in now.times:
             return None  # nobody was asked before, and nothing was done under these terms
         return self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
+
+    def _wait(self, told: Sequence[str]) -> None:
+        """Write down that nobody agreed to other terms."""
+        self._note(CutoverWaits(**self._about, why="terms", told=tuple(told), user=operator()))
 
     @property
     def _about(self) -> StoryKey:

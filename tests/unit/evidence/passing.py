@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hdh_migrate.events.cutover import CutoverFinalized, ListingDifferences, Track
+from hdh_migrate.events.cutover import CutoverFinalized, CutoverWaits, ListingDifferences, Track
 from hdh_migrate.events.decommission import CutoverRequested
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.hold import HoldNoticed
@@ -80,6 +80,16 @@ def noticed(*, held: bool) -> Told:
     return line(HoldNoticed(held=held, user="ops"))
 
 
+def waited(why: str, *told: str, user: str | None = "ops") -> Told:
+    """Return that a step of a switch was refused; None: an early journal does not say to whom."""
+    return line(
+        CutoverWaits(
+            batch="pilot", track=Track.CUTOVER, why=why, told=told,
+            user=ABSENT if user is None else user,
+        )
+    )  # fmt: skip
+
+
 def aborted() -> Told:
     return line(CleanupAbort(id=None, upload_id="u", reason="elle est partie", user="ops"))
 
@@ -113,6 +123,8 @@ def situations() -> Iterator[dict[str, Any]]:
         story(None, stage="preparing", waits={"why": why, "told": [], "at": at}) for why in WHY
     ]}  # fmt: skip
     yield {"months": [
+        *[waited("blocked", "the pointer cannot be read: x", "something else")] * 3,
+        waited("held", user=None), *[waited("approval")] * 2,
         alone(so=True), requested(keep_going=True), noticed(held=True), noticed(held=False),
         probed(None), provisioned(ok=False),
     ]}  # fmt: skip

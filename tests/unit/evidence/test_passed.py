@@ -50,11 +50,7 @@ PLACES: dict[str, OnThePage] = {
         (passing.story(passing.CLEAN, not_ours_before_the_switch=1),),
     ),
     "cutover-terms-changed": OnThePage("terms.changed"),
-    "cutover-waits": OnThePage(
-        "cutover.waits",
-        (),
-        (passing.story(None, waits={"why": "held", "told": [], "at": passing.ENDED_AT}),),
-    ),
+    "cutover-waits": OnThePage("refused.by", (passing.waited("held"),)),
     "fence-taking": OnThePage("take-overs"),
     "grant-closed-by-hand": OnThePage("q.for.closed"),
     "headers-erasing": OnThePage("erasures.only-copy"),
