@@ -47,9 +47,10 @@ class History:
             LedgerDamaged: it contradicts an earlier one.
         """
         self._last_change = seq
+        came: list[_Was] = [(seq, None, False)]  # one for all: of as many as there are objects
         for leaves, excluded in ((change.joined, False), (change.joined_excluded, True)):
             for leaf in map(bytes.fromhex, leaves or ()):
-                self._add(seq, leaf, [(seq, None, False)], excluded=excluded)
+                self._add(seq, leaf, came, excluded=excluded)
         for pairs, excluded, was_excluded in (
             (change.changed_included, False, True),
             (change.changed, False, False),

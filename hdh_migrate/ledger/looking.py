@@ -10,8 +10,11 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from hdh_migrate.events.judgements import BreachJudged
+from hdh_migrate.events.looks import LookedAgain
+from hdh_migrate.events.objects import FindingsChanged
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.store import Store
+from hdh_migrate.ledger.store import Store, read_event
 from hdh_migrate.model import Arrived, Grouped, Sample, State, Tally, Waiting, key_text
 from hdh_migrate.model.paces import HourlyPaces, PaceSums, paces_of
 
@@ -54,6 +57,33 @@ class Looking(Store):
     def causes(self) -> list[Grouped]:
         """Return the open findings by code and dataset, the oldest first."""
         return [Grouped(*row) for row in self._rows(self._sql["causes"])]
+
+    def harm(self) -> Iterator[tuple[str, FindingsChanged | BreachJudged]]:
+        """Return time and event of what tells of lost or replaced objects, and who judged that.
+
+        Findings of other things are not read: there may be as many as objects.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+        kinds = {FindingsChanged.kind: FindingsChanged, BreachJudged.kind: BreachJudged}
+        with guarded():
+            for seq, at, kind, body in self._con.execute(self._sql["harm"]):
+                yield at, read_event(seq, kinds[kind], body)
+
+    def missed(self) -> Iterator[tuple[int, LookedAgain]]:
+        """Return number and event of what looks read and found gone or damaged; walks no others.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+        with guarded():
+            for seq, body in self._con.execute(self._sql["missed"]):
+                yield seq, read_event(seq, LookedAgain, body)
+
+    def looks_began(self) -> dict[tuple[str, int], int]:
+        """Return the number of the event with which each look began, by batch and its number."""
+        return {(batch, number): seq for batch, number, seq in self._rows(self._sql["looks_began"])}
 
     def tallied(self, ids: Collection[int]) -> dict[int, Tally]:
         """Return objects and bytes of some objects by dataset."""

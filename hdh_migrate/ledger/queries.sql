@@ -334,6 +334,19 @@ FROM object INDEXED BY object_refused WHERE dataset = ?1 AND state = 2
 UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, reason GLOB 'kind-*'
 FROM object INDEXED BY object_failed WHERE dataset = ?1 AND state = 6;
 
+-- harm: what tells of lost or replaced objects, and of judgements about them, in its order.
+SELECT seq, at, kind, body FROM event WHERE kind = 'findings'
+  AND (instr(body, '"code":"decommission-target-lost"') OR instr(body, '"code":"target-replaced"')
+       OR instr(body, '"code":"vanished-lost"'))
+UNION ALL SELECT seq, at, kind, body FROM event WHERE kind = 'breach-judged' ORDER BY seq;
+
+-- looks_began: the number of the event with which each look began.
+SELECT body ->> '$.batch', body ->> '$.number', min(seq) FROM event WHERE kind = 'looking-again' GROUP BY 1, 2;
+
+-- missed: the portions of looks that found objects gone or damaged.
+SELECT seq, body FROM event WHERE kind = 'looked-again'
+  AND NOT (instr(body, '"damaged":[]') AND instr(body, '"gone":[]')) ORDER BY seq;
+
 -- causes: how many open findings there are of each code and dataset, with what the oldest says.
 SELECT g.code, g.severity, d.name, d.batch, f.detail, g.many
 FROM (SELECT min(id) AS oldest, code, severity, dataset, count(*) AS many FROM finding

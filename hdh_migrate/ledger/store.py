@@ -151,8 +151,10 @@ class Store(LedgerConnection):
             for seq, at, body in self._con.execute(query, (of.kind,)):
                 yield at, read_event(seq, of, body)
 
-    def told(self, *kinds: type[Event]) -> Iterator[tuple[str, Event]]:
+    def told(self, *kinds: type[Event], since: int = 0) -> Iterator[tuple[str, Event]]:
         """Return time and event of the journal's events of some kinds, in their order.
+
+        With `since`, only of those from that number on.
 
         Raises:
             LedgerDamaged: one is not of its kind's form.
@@ -160,10 +162,10 @@ class Store(LedgerConnection):
         known = {of.kind: of for of in kinds}
         query = (
             "SELECT seq, at, kind, body FROM event"
-            " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+            " WHERE kind IN (SELECT value FROM json_each(?)) AND seq >= ? ORDER BY seq"
         )
         with guarded():
-            for seq, at, kind, body in self._con.execute(query, (json.dumps([*known]),)):
+            for seq, at, kind, body in self._con.execute(query, (json.dumps([*known]), since)):
                 yield at, read_event(seq, known[kind], body)
 
     def last_time_of(self, of: type[Event]) -> str | None:

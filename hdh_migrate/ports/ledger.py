@@ -85,12 +85,17 @@ class JournalPort(Protocol):
             LedgerDamaged: one is not of its kind's form.
         """
 
-    def told(self, *kinds: type[Event]) -> Iterator[tuple[str, Event]]:
-        """Return (time, event) of every event of some kinds, oldest first; scans the journal.
+    def told(self, *kinds: type[Event], since: int = 0) -> Iterator[tuple[str, Event]]:
+        """Return (time, event) of every event of some kinds, oldest first.
+
+        With `since`, only of those from that number on.
 
         Raises:
             LedgerDamaged: one is not of its kind's form.
         """
+
+    def looks_began(self) -> dict[tuple[str, int], int]:
+        """Return the number of the event with which each look began, by batch and its number."""
 
     def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
         """Return (time, kind, event) of every event of a cutover, oldest first; never scans.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import NotRequired
 
 from typing_extensions import TypedDict
@@ -86,8 +87,22 @@ class LookFact(TypedDict):
 def look_facts(ledger: Ledger) -> list[LookFact]:
     """Return the last look at each batch, in the order of their names."""
     ended = {(event.batch, event.number) for _, event in ledger.events(LookEnded)}
+    began = ledger.looks_began()
+    last = {batch: max(one for of, one in began if of == batch) for batch, _ in began}
+    found = _summed(ledger, ended, last, min((began[one] for one in last.items()), default=0))
+    if found.keys() != last.keys():  # a look has begun, and has read nothing yet
+        found = _summed(ledger, ended, {}, 0)
+    return [found[batch] for batch in sorted(found)]
+
+
+def _summed(
+    ledger: Ledger, ended: Collection[tuple[str, int]], only: Mapping[str, int], since: int
+) -> dict[str, LookFact]:
+    """Return the last look at each batch that events from a number on tell of; `only` of some."""
     found: dict[str, LookFact] = {}
-    for _, event in ledger.events(LookedAgain):
+    for _, event in ledger.told(LookedAgain, since=since):
+        if not isinstance(event, LookedAgain) or only.get(event.batch) not in {None, event.number}:
+            continue
         known = found.get(event.batch)
         if known is None or known["number"] != event.number:
             known = found[event.batch] = {
@@ -105,4 +120,4 @@ def look_facts(ledger: Ledger) -> list[LookFact]:
             known["lost"] = known.get("lost", 0) + len(event.lost)
         if event.beside is not ABSENT:
             known["beside"] = known.get("beside", 0) + len(event.beside)
-    return [found[batch] for batch in sorted(found)]
+    return found

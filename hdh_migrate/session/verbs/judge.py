@@ -14,7 +14,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.events.judgements import BreachJudged, JudgedLook
 from hdh_migrate.evidence.lines.absences import LOOK_EVENTS, LooksInTurn
-from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn, rows_of
+from hdh_migrate.evidence.lines.harm import HarmInTurn, rows_of
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
     claims_of,
@@ -177,7 +177,7 @@ def write(envelope: SignedEnvelope, out: Path) -> JudgementMade:
 
 def _waiting(ledger: SqliteLedger) -> list[LossToJudge]:
     seen = LooksInTurn.of(ledger.told(*LOOK_EVENTS))
-    harm = HarmInTurn.of(ledger.told(*HARM_EVENTS))
+    harm = HarmInTurn.of(ledger.harm())
     batches = {row.name: row.batch for row in ledger.datasets()}
     found: list[LossToJudge] = [
         {

@@ -15,11 +15,12 @@ def absent_facts(ledger: SqliteLedger) -> dict[str, StatedAbsent]:
     Reads the journal's `verified` events only where an object of these is not verified now.
     """
     found: dict[str, set[int]] = {}
-    for _, event in ledger.events(LookedAgain):
-        if event.gone or event.damaged:
-            found.setdefault(event.batch, set()).update(event.gone, event.damaged)
+    first = 0
+    for seq, event in ledger.missed():
+        first = first or seq
+        found.setdefault(event.batch, set()).update(event.gone, event.damaged)
     standing = ledger.not_verified(set[int]().union(*found.values())) if found else {}
-    away = _not_back(ledger) & standing.keys() if standing else set[int]()
+    away = _not_back(ledger, first) & standing.keys() if standing else set[int]()
     missing = {one for one in away if standing[one] is not State.EXCLUDED}
     return {
         batch: {"objects": len(ids), "back": len(ids - away), "missing": len(ids & missing)}
@@ -27,14 +28,16 @@ def absent_facts(ledger: SqliteLedger) -> dict[str, StatedAbsent]:
     }
 
 
-def _not_back(ledger: SqliteLedger) -> set[int]:
+def _not_back(ledger: SqliteLedger, first: int) -> set[int]:
     """Return what looks found gone or damaged, and no later event says to be verified.
+
+    `first` is the number of the event that tells of the first of it.
 
     Not what is verified no more for another reason: who sees a new version of an object that was
     sent again does not miss it at the target.
     """
     away = set[int]()
-    for _, event in ledger.told(LookedAgain, ObjectsVerified):
+    for _, event in ledger.told(LookedAgain, ObjectsVerified, since=first):
         match event:
             case LookedAgain():
                 away.update(event.gone, event.damaged)

@@ -21,7 +21,7 @@ from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.endings import DatedEnding, endings
 from hdh_migrate.evidence.lines.finals import NONE_PASSED, FollowedSource, PlacedDataset
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
-from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
+from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
@@ -141,7 +141,7 @@ def _standing(
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
     rotations, declared = rotation_facts(ledger), _declared(desk)
-    harm = HarmInTurn.of(ledger.told(*HARM_EVENTS))
+    harm = HarmInTurn.of(ledger.harm())
     grants, erased, stories = accounts(ledger), erasures(ledger), standings(ledger.cutovers())
     return MigrationStanding(
         at=now,
@@ -238,10 +238,8 @@ def _batches(
 ) -> Iterator[BatchStanding]:
     plan, known = json.loads(desk.loaded.canonical), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
-    looks, seen = {one["batch"]: one for one in look_facts(ledger)}, LooksInTurn()
+    looks, seen = {one["batch"]: one for one in look_facts(ledger)}, _missing(ledger)
     absent = absent_facts(ledger)
-    for _, event in ledger.events(LookedAgain):
-        seen.take(event)
     planned = {one.batch for one in desk.loaded.plan.cutovers}
     placed: list[PlacedDataset] = []
     copied = None
@@ -301,6 +299,17 @@ def _placed(desk: Desk, ledger: SqliteLedger, listings: Listings) -> list[Placed
             )
         )  # fmt: skip
     return found
+
+
+def _missing(ledger: SqliteLedger) -> LooksInTurn:
+    """Return the looks that missed something: the portions of all others are not read."""
+    missed = {(event.batch, event.number) for _, event in ledger.missed()}
+    since = min((seq for one, seq in ledger.looks_began().items() if one in missed), default=0)
+    return LooksInTurn.of(
+        (at, event)
+        for at, event in (ledger.told(LookedAgain, since=since) if missed else ())
+        if isinstance(event, LookedAgain) and (event.batch, event.number) in missed
+    )
 
 
 def _after_deletion(story: CutoverStanding | None) -> AfterDeletion:

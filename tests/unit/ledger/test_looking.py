@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 
 from hdh_migrate.codes import Code
+from hdh_migrate.events.judgements import BreachJudged
+from hdh_migrate.events.looks import LookedAgain
+from hdh_migrate.events.objects import FindingsChanged
+from hdh_migrate.evidence.verifier.judgements import LOSSES
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.findings import SAMPLES_KEPT
 from hdh_migrate.model import Listed, ObjectInfo, OpenUpload, PartReceipt, State, Tally
@@ -42,19 +47,50 @@ def test_nothing_that_status_asks_walks_objects_parts_or_the_journal(ledger: Sql
     ledger._con.exec_trace = note
     for question in (
         ledger.datasets, ledger.tallies, ledger.arrived, ledger.causes, ledger.samples,
-        ledger.last_at,
+        ledger.last_at, ledger.looks_began, lambda: list(ledger.harm()),
+        lambda: list(ledger.missed()),
     ):  # fmt: skip
         question()
     ledger._con.exec_trace = None
-    assert len(asked) == 6
+    assert len(asked) == 9
     small = {"counter", "sample", "dataset", "d", "g", "(subquery-1)"}
+    few = {"object_sending", "finding_open", "event_loss", "event_missed"}
     for sql, values in asked:
         for *_, step in ledger._con.execute(f"EXPLAIN QUERY PLAN {sql}", values):
             walked = re.match(r"SCAN (\S+)(?: USING (?:COVERING )?INDEX (\w+))?$", step)
             if walked is None or "DESC LIMIT 1" in sql:
                 continue
-            assert walked[1] in small or walked[2] in {"object_sending", "finding_open"}, sql
+            assert walked[1] in small or walked[2] in few, sql
     ledger.close()
+
+
+def test_of_the_journal_only_that_is_read_which_tells_of_a_loss(ledger: SqliteLedger) -> None:
+    for code in (Code.TARGET_UNREAD, *map(Code, LOSSES), Code.TARGET_BESIDE):
+        ledger.finding(code, "of an object", dataset=1, entry=1)
+        ledger.commit()
+    judged = BreachJudged(looks=(), findings=((1, 9),), notified=False, key=ABSENT, signed=ABSENT)
+    ledger.event(judged)
+    portions = [portion(1, gone=(), damaged=()), portion(2, gone=(7,), damaged=()),
+                portion(3, gone=(), damaged=(8,)), portion(4, gone=(), damaged=())]  # fmt: skip
+    for one in portions:
+        ledger.event(one)
+    ledger.commit()
+
+    told = [event for _, event in ledger.harm()]
+    opened = [one.opened for one in told if isinstance(one, FindingsChanged)]
+    codes = [one.code for some in opened for one in some or ()]
+    assert codes == list(LOSSES)
+    assert told[-1] == judged
+    assert [event for _, event in ledger.missed()] == portions[1:3]
+    ledger.close()
+
+
+def portion(number: int, *, gone: tuple[int, ...], damaged: tuple[int, ...]) -> LookedAgain:
+    return LookedAgain(
+        number=number, batch="b", level="full", at="2026-11-28T10:00:00.000Z", spans=((1, 9),),
+        objects=9, bytes=9, gone=gone, damaged=damaged, replaced=(), unread=(), lost=ABSENT,
+        beside=ABSENT,
+    )  # fmt: skip
 
 
 def test_parts_of_an_attempt_count_until_their_object_is_sent(ledger: SqliteLedger) -> None:
