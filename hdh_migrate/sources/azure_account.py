@@ -117,13 +117,24 @@ class AzureAccount:
         gathered: Write | None = None,
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
-        sent = {"x-ms-version": API_VERSION, **headers}
-        text = self._authorizer.apply(urlencode(query, quote_via=quote), sent)
-        url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
-        return self._transport.request(
-            method, url, sent, body=body, accept=accept, sink=sink, gathered=gathered, limit=limit,
-            together=True,
-        )  # fmt: skip
+        plain, is_again = urlencode(query, quote_via=quote), False
+        while True:
+            sent = {"x-ms-version": API_VERSION, **headers}
+            text = self._authorizer.apply(plain, sent)
+            url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
+            reply = self._transport.request(
+                method, url, sent, body=body, accept=accept, sink=sink, gathered=gathered,
+                limit=limit, together=True,
+            )  # fmt: skip
+            if is_again or not _has_ended(reply) or not self._authorizer.again(text, sent):
+                return reply
+            is_again = True  # what is refused so was not begun: no byte of it went anywhere
+
+
+def _has_ended(reply: Reply) -> bool:
+    """Say whether a reply is what a token that has ended is answered."""
+    ended = reply.status == 403 and reply.headers.get("x-ms-error-code") == "AuthenticationFailed"
+    return ended or reply.status == 401
 
 
 def from_reply(reply: Reply, what: str) -> StorageError:

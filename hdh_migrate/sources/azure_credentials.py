@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote, urlencode
@@ -19,6 +19,8 @@ from hdh_migrate.sources.azure_sas import SasToken
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
+AGAIN_SECONDS = 60.0
+"""Seconds between two renewals for the reason that the service refused what looked good."""
 BEGINS_EARLY = timedelta(minutes=5)
 
 SAS_VERSION = "2021-12-02"
@@ -33,6 +35,15 @@ class Authorizer(Protocol):
 
     def apply(self, query: str, headers: dict[str, str]) -> str:
         """Return the query with what belongs there; may add headers."""
+
+    def again(self, query: str, headers: Mapping[str, str]) -> bool:
+        """Say whether what `apply` gave, and was refused, would be another one now.
+
+        A clock that stood still while its machine did does not show that a token has ended.
+
+        Raises:
+            AuthFailed, StorageError: as `apply`.
+        """
 
 
 class SasAuthorizer:
@@ -51,6 +62,11 @@ class SasAuthorizer:
         """Return the query with the token."""
         del headers
         return f"{query}&{self._token}" if query else self._token
+
+    def again(self, query: str, headers: Mapping[str, str]) -> bool:
+        """Say that there is no other: whoever gave it renews it."""
+        del query, headers
+        return False
 
 
 class SharedKeyAuthorizer:
@@ -77,18 +93,32 @@ class SharedKeyAuthorizer:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
-        self._renew_at = 0.0
+        self._renew_at = self._again_at = 0.0
 
     def apply(self, query: str, headers: dict[str, str]) -> str:
         """Return the query with a token that is good for the next minutes."""
         del headers
         with self._lock:
             if self._monotonic() >= self._renew_at:
-                self._token = self._make()
-                self._renew_at = (
-                    self._monotonic() + SAS_LIFETIME.total_seconds() - RENEW_BEFORE_SECONDS
-                )
+                self._renew()
         return f"{query}&{self._token}" if query else self._token
+
+    def again(self, query: str, headers: Mapping[str, str]) -> bool:
+        """Make another one, unless one was made just now."""
+        del headers
+        with self._lock:
+            if not query.endswith(self._token):
+                return True  # another thread has met the same
+            now = self._monotonic()
+            if now < self._again_at:
+                return False
+            self._again_at = now + AGAIN_SECONDS
+            self._renew()
+            return True
+
+    def _renew(self) -> None:
+        self._token = self._make()
+        self._renew_at = self._monotonic() + SAS_LIFETIME.total_seconds() - RENEW_BEFORE_SECONDS
 
     def _make(self) -> str:
         now = datetime.now(UTC)  # noqa: TID251 - Azure compares this with its own wall clock

@@ -19,6 +19,7 @@ from hdh_migrate.bounded import count_of
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import AuthFailed, ShortRead, StorageError, Throttled, Transient
 from hdh_migrate.frozen import frozen
+from hdh_migrate.sources.azure_credentials import AGAIN_SECONDS
 from hdh_migrate.transport import Reply, Transport
 
 LOGIN = "https://login.microsoftonline.com"
@@ -72,7 +73,7 @@ class TokenAuthorizer:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
-        self._renew_at = self._ends_at = -1.0
+        self._renew_at = self._ends_at = self._again_at = -1.0
 
     def apply(self, query: str, headers: dict[str, str]) -> str:
         """Add the bearer header.
@@ -87,6 +88,24 @@ class TokenAuthorizer:
                 self._renew(now)
             headers["Authorization"] = f"Bearer {self._token}"
         return query
+
+    def again(self, query: str, headers: Mapping[str, str]) -> bool:
+        """Ask for another token, unless that was done just now.
+
+        Raises:
+            AuthFailed: the identity is refused.
+            StorageError: as `apply`.
+        """
+        del query
+        with self._lock:
+            if headers.get("Authorization") != f"Bearer {self._token}":
+                return True  # another thread has met the same
+            now = self._monotonic()
+            if now < self._again_at:
+                return False
+            self._again_at = now + AGAIN_SECONDS
+            self._renew(now)
+            return True
 
     def _renew(self, now: float) -> None:
         try:
