@@ -16,10 +16,11 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.campaign.matrix import by_test
 
-pytest_plugins = [
+pytest_plugins = ["tests.support.hanging", "tests.support.passing"]
+FIXTURES = (
     "tests.support.fixtures", "tests.support.affair", "tests.support.site",
-    "tests.support.finished", "tests.support.hanging", "tests.support.passing",
-]  # fmt: skip
+    "tests.support.finished",
+)  # fmt: skip
 
 # What Hypothesis reads out of sources and Unicode takes each process five seconds in a new clone.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -40,6 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=7, help="what is drawn in kills and power cuts")
     group.addoption("--kills", type=int, default=4, help="kills of one migration")
     group.addoption("--cuts", type=int, default=250, help="power cuts of one ledger")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import fixtures, and the SDKs they use, in the processes that run tests.
+
+    What only hands tests out would take a second for it, in which nothing else can begin.
+    """
+    if config.getoption("dist", "no") == "no":
+        for name in FIXTURES:
+            config.pluginmanager.import_plugin(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
