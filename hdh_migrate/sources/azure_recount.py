@@ -53,7 +53,10 @@ class Forms:
     one gives it no type of content.
     """
 
-    _MARKS = (b"<Snapshot>", b"<VersionId>", b"<Deleted>")
+    _MARKS = (b"<Snapshot>", b"<Deleted>")
+    _VERSION = b"<VersionId>"
+    _CURRENT = b"</VersionId><IsCurrentVersion>true</IsCurrentVersion><Properties>"
+    """What every entry has in an account with versions, whatever was asked for."""
     _WITHIN = (
         re.compile(rb"<Metadata>.*</Metadata>", re.DOTALL),
         re.compile(rb"<(Tags|OrMetadata)>.*?</\1>", re.DOTALL),
@@ -67,8 +70,10 @@ class Forms:
 
     def current(self, text: bytes, entries: list[bytes]) -> list[bytes]:
         """Return the entries of a text that are current blobs, and count all of them."""
-        plain = not any(mark in text for mark in self._MARKS) and (
-            not self._uncommitted or text.count(b"<Content-Type") >= len(entries)
+        plain = (
+            not any(mark in text for mark in self._MARKS)
+            and (self._VERSION not in text or text.count(self._CURRENT) == len(entries))
+            and (not self._uncommitted or text.count(b"<Content-Type") >= len(entries))
         )
         if not plain:
             entries = [entry for entry in entries if self._count(entry)]

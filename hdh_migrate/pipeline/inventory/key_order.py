@@ -16,8 +16,9 @@ from hdh_migrate.model import (
 class KeyOrder:
     """Demands strictly growing keys, in any one of the orders that stores list in.
 
-    Byte order, UTF-16 order (some emulators) and segment order (hierarchical namespaces) are
-    all orders; which one it is shows as the listing goes on.
+    Byte order, UTF-16 order (Azure: github.com/blobfile/blobfile/pull/238) and, of either,
+    segment order (hierarchical namespaces: github.com/Azure/azure-sdk-for-go/issues/24210) are all
+    orders; which one it is shows as the listing goes on.
     """
 
     _ORDERS: tuple[Callable[[str], bytes], ...] = (
@@ -25,6 +26,9 @@ class KeyOrder:
         lambda key: key.encode("utf-16-be", "surrogatepass"),
         # A zero byte is where a version's token begins: it comes before every other name.
         lambda key: key_bytes(key).replace(b"\0", b"\0\0").replace(b"/", b"\0"),
+        lambda key: (
+            key.replace("\0", "\0\0").replace("/", "\0").encode("utf-16-be", "surrogatepass")
+        ),
     )
 
     def __init__(self, last: str | None) -> None:

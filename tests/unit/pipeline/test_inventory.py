@@ -60,6 +60,7 @@ def ordered(*keys: str, last: str | None = None) -> list[str]:
         ["a", "é", "\ue000", "\U0001f600"],  # byte order
         ["a", "\U0001f600", "\ue000"],  # UTF-16 order
         ["a", "a/b", "a b", "ab"],  # segment order, as hierarchical namespaces have it
+        ["a", "a/\U0001f980", "a/\uff5e", "a-b"],  # the same of UTF-16
         ["\udc80", "\udcff"],
     ],
 )

@@ -57,6 +57,21 @@ def test_every_other_form_is_counted_and_not_given() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_an_account_with_versions_names_the_current_one_of_each_blob(others: int) -> None:
+    """Whatever a listing was asked for: each entry of an account with versions has one."""
+    one = "<VersionId>2024-01-02T03:04:05.0000000Z</VersionId>"
+    now = f"{one}<IsCurrentVersion>true</IsCurrentVersion>"
+    sham = "<Metadata><IsCurrentVersion>true</IsCurrentVersion></Metadata>"
+    told = [beside(f"a{n}", now) for n in range(5)]
+    told[2:2] = [beside("a2", one).replace("</Blob>", f"{sham}</Blob>") for _ in range(others)]
+
+    keys, forms = sorted_out(*told)
+
+    assert keys == [f"a{n}" for n in range(5)]
+    assert forms.found[Trace.VERSION] == (others, 3 * others)
+
+
 def test_a_blob_without_a_version_is_uncommitted() -> None:
     nothing = entry("a").replace("<Etag>0x1</Etag>", "")
     keys, forms = sorted_out(nothing, entry("b", more=TYPED))
