@@ -133,6 +133,17 @@ class FinalSwitch:
         """Return what its event says of it."""
         return cls.of(batch, at, cast("Finalization", event.as_json()))
 
+    def missed_since(self, look: Mapping[str, object] | None, verified: int) -> int:
+        """Return how many objects it let go, unless the last look at all verified ones is later."""
+        looked = (
+            self.let_go > 0
+            and look is not None
+            and look["ended"] is True
+            and cast("int", look["objects"]) >= verified
+            and seconds_of(str(look["at"])) >= seconds_of(self.at)
+        )
+        return 0 if looked else self.let_go
+
     def undecided(self, observed: Mapping[str, object] | None) -> bool:
         """Say whether the source may hold still what was passed over there, as it was last seen."""
         there = observed is None or any(observed.get(form) for form in ("current", "not_ours"))

@@ -36,6 +36,7 @@ class LeftTask(StrEnum):
     BREACH = "breach", "judge PLAN"
     ABSENCE = "absence", "judge PLAN"
     ABSENT = "absent", "judge PLAN"
+    LET_GO = "let-go", "verify PLAN --again --batch NAME"
     DONE_WITHOUT = (
         "done-without",
         "waive PLAN --what legal-basis --until DAY --key FILE --reason TEXT",
@@ -104,11 +105,13 @@ class LeftToDo:
     """The plan says nothing of how it is deleted, so the verb would be refused."""
     awaits: bool = False
     """Its cutover comes first: until that is final, consumers may read the source."""
+    known: str | None = None
+    """Before `at` a switch was made final in spite of such objects: from then on it was known."""
 
 
 WORK: Final = frozenset(LeftTask) - {
-    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT, LeftTask.CLASH,
-    LeftTask.PLAIN,
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.LET_GO, LeftTask.DONE_WITHOUT,
+    LeftTask.CLASH, LeftTask.PLAIN,
     LeftTask.KEY, LeftTask.KEY_STORED, LeftTask.HOLDER, LeftTask.OLD_KEY,
     LeftTask.COPIES_ERASED, LeftTask.COPIES_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
     LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
@@ -142,7 +145,9 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
 
 def _later(one: LeftToDo) -> bool:
     """Say whether it can wait for what a law sets a time for, or that forbids any further step."""
-    first = {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT}
+    first = {
+        LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.LET_GO, LeftTask.DONE_WITHOUT,
+    }  # fmt: skip
     return not (one.task in first or (one.task is LeftTask.BASIS and one.over))
 
 
@@ -170,11 +175,14 @@ def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
     if broken := stands.harm.broken(stands.findings):
         seen = [one.read_back for one in stands.batches if one.missed and one.read_back is not None]
         known = stands.harm.first_loss() or min(seen, key=seconds_of, default=stands.at)
-        yield LeftToDo(LeftTask.BREACH, count=broken, at=known)
+        passed = [one.let_go_at for one in stands.batches if one.missed]
+        yield LeftToDo(LeftTask.BREACH, count=broken, at=known, known=_before(passed, known))
     for one in stands.batches:
         for at, count in one.absences:
             task = LeftTask.ABSENCE if one.whole else LeftTask.ABSENT
-            yield LeftToDo(task, (one.name,), count, at=at)
+            yield LeftToDo(task, (one.name,), count, at=at, known=_before([one.let_go_at], at))
+        if one.let_go:
+            yield LeftToDo(LeftTask.LET_GO, (one.name,), one.let_go, at=one.let_go_at)
     decided = any(one.changed for one in stands.batches)  # told of with their batch
     found = {
         code: count
@@ -186,6 +194,12 @@ def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
     if found:
         each = tuple(found.values())
         yield LeftToDo(LeftTask.FINDING, tuple(found), sum(each), each=each)
+
+
+def _before(passed: Iterable[str | None], at: str) -> str | None:
+    """Return the first of these moments, if it lies before another one."""
+    moments = [one for one in passed if one is not None and seconds_of(one) < seconds_of(at)]
+    return min(moments, key=seconds_of, default=None)
 
 
 _NEXT: Final[Mapping[str, LeftTask]] = {
@@ -318,8 +332,9 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 
 _APART: Final = frozenset({
-    LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
-    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED, LeftTask.LATE,
+    LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.LET_GO, LeftTask.BASIS,
+    LeftTask.DONE_WITHOUT, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES,
+    LeftTask.CHANGED, LeftTask.LATE,
     LeftTask.ERASURE, LeftTask.ERASED, LeftTask.COPIES_ERASED, LeftTask.ORIGINALS,
     LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip

@@ -38,6 +38,10 @@ class BatchStanding:
     """So many were new or changed there when its switch was made final: nobody moved them."""
     unlisted: bool = False
     """Its source could not be listed then."""
+    let_go: int = 0
+    """So many verified objects the target did not hold so then; no whole look was taken since."""
+    let_go_at: str | None = None
+    """When its switch was made final in spite of such objects, whatever was looked at since."""
     relisting: bool = False
     """A listing anew was begun and not ended."""
     looking: bool = False

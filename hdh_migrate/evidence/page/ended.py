@@ -45,19 +45,23 @@ ENDED: dict[str, Text] = {
         "|The cutover was made final in spite of {n} verified objects that the target did not hold "
         "any more, or not as they were. See “Cutover”.",
     ),
+    "let-go.twice": Text(
+        "Un même objet peut être compté ici et ci-dessus.",
+        "The same object may be counted here and above.",
+    ),
     "q.complete.then": Text(
         "Oui, pour ce que la source contenait à la bascule.",
         "Yes, of what the source held at the switch.",
     ),
     "q.complete.late": Text(
-        "Lot {name} : {n} objet y est arrivé ou a été modifié depuis, et n'est compté ni ici ni "
-        "plus bas."
-        "|Lot {name} : {n} objets y sont arrivés ou ont été modifiés depuis, et ne sont comptés ni "
-        "ici ni plus bas.",
-        "Batch {name}: {n} object arrived there or changed since, and is counted neither here nor "
-        "below."
-        "|Batch {name}: {n} objects arrived there or changed since, and are counted neither here "
-        "nor below.",
+        "Lot {name} : {n} objet y est arrivé ou a été modifié depuis la bascule, et n'est compté "
+        "ni ici ni plus bas."
+        "|Lot {name} : {n} objets y sont arrivés ou ont été modifiés depuis la bascule, et ne "
+        "sont comptés ni ici ni plus bas.",
+        "Batch {name}: {n} object arrived there or changed since the switch, and is counted "
+        "neither here nor below."
+        "|Batch {name}: {n} objects arrived there or changed since the switch, and are counted "
+        "neither here nor below.",
     ),
     "q.complete.followed": Text(
         "Après la bascule définitive du lot {name}, la même source a été listée de nouveau le "
@@ -66,18 +70,18 @@ ENDED: dict[str, Text] = {
         "(batch {by}): {moved} of it were sent and verified.",
     ),
     "q.complete.unlisted": Text(
-        "Lot {name} : ce qui y est arrivé depuis n'est pas connu.",
-        "Batch {name}: what arrived there since is not known.",
+        "Lot {name} : ce qui y est arrivé depuis la bascule n'est pas connu.",
+        "Batch {name}: what arrived there since the switch is not known.",
     ),
     "q.intact.let-go": Text(
         "Lot {name}, le {when} (bascule définitive) : la cible n'avait plus {n} objet vérifié, ou "
-        "plus tel quel. Un contrôle postérieur, s'il y en a un, dit ce qu'il en est."
+        "plus tel quel."
         "|Lot {name}, le {when} (bascule définitive) : la cible n'avait plus {n} objets vérifiés, "
-        "ou plus tels quels. Un contrôle postérieur, s'il y en a un, dit ce qu'il en est.",
+        "ou plus tels quels.",
         "Batch {name}, {when} (cutover made final): the target did not hold {n} verified object "
-        "any more, or not as it was. A later look, where there is one, says what of it is so."
+        "any more, or not as it was."
         "|Batch {name}, {when} (cutover made final): the target did not hold {n} verified objects "
-        "any more, or not as they were. A later look, where there is one, says what of it is so.",
+        "any more, or not as they were.",
     ),
     # --- the section on cutovers -----------------------------------------------------------------
     "final.source": Text(
@@ -115,8 +119,8 @@ ENDED: dict[str, Text] = {
     "final.besides": Text(
         "la cible contenait en outre {n} objet qui n'est pas de ce lot"
         "|la cible contenait en outre {n} objets qui ne sont pas de ce lot",
-        "the target held {n} object besides that is not of this batch"
-        "|the target held {n} objects besides that are not of this batch",
+        "the target also held {n} object that is not of this batch"
+        "|the target also held {n} objects that are not of this batch",
     ),
     "final.clean": Text(
         "juste avant, ni la source ni la cible ne différaient de ce qui a été déplacé et vérifié",
@@ -141,9 +145,9 @@ ENDED: dict[str, Text] = {
         "|En plus, lot {name} : le {when}, {n} objets étaient nouveaux ou modifiés depuis la "
         "bascule ; ceux qui n'ont pas été déplacés ne sont que là.",
         "Besides, batch {name}: on {when} {n} object was new or changed since the switch; unless "
-        "it was moved, what it is is there alone."
+        "it was moved, what it is now exists only there."
         "|Besides, batch {name}: on {when} {n} objects were new or changed since the switch; those "
-        "that were not moved are there alone.",
+        "that were not moved exist only there.",
     ),
     "source.late.unknown": Text(
         "En plus, lot {name} : ce qui est arrivé là depuis la bascule n'est pas connu ; la source "
@@ -159,8 +163,8 @@ ENDED: dict[str, Text] = {
     "guard.other": Text(
         "à la bascule, l'hébergeur n'a pas montré qu'il respecte cette condition : relu juste "
         "avant et juste après seulement",
-        "at the switch the host did not show that it keeps this condition: read right before and "
-        "right after alone",
+        "at the switch the host did not show that it keeps this condition: only read right before "
+        "and right after",
     ),
     "guard.unseen": Text(
         "comment il a été remplacé à la bascule, personne ne l'a vu : l'outil s'est arrêté, et l'a "

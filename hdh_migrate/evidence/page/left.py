@@ -41,7 +41,8 @@ _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""
 
 _COUNTED = frozenset({
-    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED, LeftTask.LATE,
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.LET_GO, LeftTask.CHANGED,
+    LeftTask.LATE,
 })  # fmt: skip
 """Things of which the number of objects is said, not that of names."""
 
@@ -345,9 +346,8 @@ class Absences:
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
-    ended = {
-        one.batch: one for one in undecided(p, finals(p, months.passed.finalized, months.listed))
-    }
+    final = {one.batch: one for one in finals(p, months.passed.finalized, months.listed)}
+    ended = {one.batch: one for one in undecided(p, final.values())}
     looks = {one["batch"]: one for one in p.get("looks", ())}
     planned = {one["batch"] for one in plan.get("cutovers") or ()}
     seen = months.looks.beside(p.get("looks", ()))
@@ -383,6 +383,8 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 changed=after.changed,
                 late=end.late,
                 unlisted=end.unlisted,
+                let_go=final.get(name, NONE_PASSED).missed_since(look, verified),
+                let_go_at=final[name].at if name in final and final[name].let_go else None,
                 relisting=listings.going_on(name),
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,

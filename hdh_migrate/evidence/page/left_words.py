@@ -57,6 +57,20 @@ LEFT: dict[str, Text] = {
         "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
         "{names}.",
     ),
+    "left.let-go": Text(
+        "Faire relire la cible, où un objet vérifié manquait ou différait quand la bascule est "
+        "devenue définitive (le {at}), puis juger si c'est une violation de données à caractère "
+        "personnel (RGPD, art. 33) : lot {names}."
+        "|Faire relire la cible, où {objects} vérifiés manquaient ou différaient quand la bascule "
+        "est devenue définitive (le {at}), puis juger si c'est une violation de données à "
+        "caractère personnel (RGPD, art. 33) : lot {names}.",
+        "Have the target read again: {objects}, verified before, was missing or different there "
+        "when the cutover was made final ({at}); then have it judged whether that is a personal "
+        "data breach (GDPR, art. 33): batch {names}."
+        "|Have the target read again: {objects}, verified before, were missing or different there "
+        "when the cutover was made final ({at}); then have it judged whether that is a personal "
+        "data breach (GDPR, art. 33): batch {names}.",
+    ),
     "left.done-without": Text(
         "Faire juger ce qui a été fait depuis la fin de l'autorisation « {names} » (le {at}) : "
         "{acts}.",
@@ -72,7 +86,7 @@ LEFT: dict[str, Text] = {
     "left.list": Text(
         "Lister la source jusqu'au bout : lot {names}.|Lister la source jusqu'au bout : lots "
         "{names}.",
-        "List the source to its end: batch {names}.|List the source to its end: batches {names}.",
+        "Finish listing the source: batch {names}.|Finish listing the source: batches {names}.",
     ),
     "left.move": Text(
         "Déplacer ou vérifier {objects} : lot {names}.|Déplacer ou vérifier {objects} : lots "
@@ -92,18 +106,18 @@ LEFT: dict[str, Text] = {
     "left.pass": Text(
         "Achever la nouvelle liste de la source, interrompue : lot {names}."
         "|Achever la nouvelle liste de la source, interrompue : lots {names}.",
-        "End the new listing of the source, which was stopped: batch {names}."
-        "|End the new listing of the source, which was stopped: batches {names}.",
+        "Finish the new listing of the source, which was interrupted: batch {names}."
+        "|Finish the new listing of the source, which was interrupted: batches {names}.",
     ),
     "left.look": Text(
         "Achever la relecture de la cible, interrompue : lot {names}."
         "|Achever la relecture de la cible, interrompue : lots {names}.",
-        "End the look at the target, which was stopped: batch {names}."
-        "|End the look at the target, which was stopped: batches {names}.",
+        "Finish the look at the target, which was interrupted: batch {names}."
+        "|Finish the look at the target, which was interrupted: batches {names}.",
     ),
     "left.rotation": Text(
         "Achever le remplacement de clés commencé le {at}.",
-        "End the exchange of keys begun on {at}.",
+        "Finish the exchange of keys begun on {at}.",
     ),
     "left.rotated": Text(
         "Vérifier ce qui peut l'être, puis reprendre le remplacement de clés du {at}, qui a "
@@ -113,7 +127,7 @@ LEFT: dict[str, Text] = {
     ),
     "left.erasure": Text(
         "Achever l'effacement du jeu « {names} », commencé le {at}.",
-        "End the erasure of dataset “{names}”, begun on {at}.",
+        "Finish the erasure of dataset “{names}”, begun on {at}.",
     ),
     "left.erased": Text(
         "Retirer ce que l'effacement du jeu « {names} » a laissé : {objects}.",
@@ -127,8 +141,8 @@ LEFT: dict[str, Text] = {
     ),
     "left.switching": Text(
         "Achever la bascule commencée : lot {names}.|Achever la bascule commencée : lots {names}.",
-        "End the cutover that was begun: batch {names}."
-        "|End the cutover that was begun: batches {names}.",
+        "Finish the cutover that was begun: batch {names}."
+        "|Finish the cutover that was begun: batches {names}.",
     ),
     "left.finalize": Text(
         "Rendre la bascule définitive, après le {at} : lot {names}."
@@ -143,20 +157,20 @@ LEFT: dict[str, Text] = {
         "|Make the cutover final; the time to go back ended on {at}: batches {names}.",
     ),
     "left.relist": Text(
-        "Refaire l'inventaire de la source avant de la supprimer : lot {names}. Ce qui y a changé "
-        "depuis le {at} n'est pas connu."
-        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}. Ce qui y a "
-        "changé depuis le {at} n'est pas connu.",
-        "List the source again before deleting it: batch {names}. What changed there since "
-        "{at} is not known."
-        "|List the source again before deleting it: batches {names}. What changed there since "
-        "{at} is not known.",
+        "Refaire l'inventaire de la source avant d'y supprimer quoi que ce soit : lot {names}. Ce "
+        "qui y a changé depuis le {at} n'est pas connu."
+        "|Refaire l'inventaire de la source avant d'y supprimer quoi que ce soit : lots {names}. "
+        "Ce qui y a changé depuis le {at} n'est pas connu.",
+        "List the source again before deleting anything there: batch {names}. What changed there "
+        "since {at} is not known."
+        "|List the source again before deleting anything there: batches {names}. What changed "
+        "there since {at} is not known.",
     ),
     "left.relist.never": Text(
-        "Refaire l'inventaire de la source avant de la supprimer : lot {names}."
-        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}.",
-        "List the source again before deleting it: batch {names}."
-        "|List the source again before deleting it: batches {names}.",
+        "Refaire l'inventaire de la source avant d'y supprimer quoi que ce soit : lot {names}."
+        "|Refaire l'inventaire de la source avant d'y supprimer quoi que ce soit : lots {names}.",
+        "List the source again before deleting anything there: batch {names}."
+        "|List the source again before deleting anything there: batches {names}.",
     ),
     "left.read-back": Text(
         "Relire la cible avant de supprimer à la source : lot {names}. La dernière relecture date "
@@ -216,8 +230,8 @@ LEFT: dict[str, Text] = {
     "left.deleting": Text(
         "Achever la suppression à la source : lot {names}."
         "|Achever la suppression à la source : lots {names}.",
-        "End the deletion at the source: batch {names}."
-        "|End the deletion at the source: batches {names}.",
+        "Finish the deletion at the source: batch {names}."
+        "|Finish the deletion at the source: batches {names}.",
     ),
     "left.observe": Text(
         "Constater à la source que la suppression est faite : lot {names}."
@@ -231,29 +245,29 @@ LEFT: dict[str, Text] = {
         "|Décider de {n} objets modifiés à la source depuis leur déplacement et gardés là (lot "
         "{names}) : mettre à l'abri ce qu'ils sont maintenant, ou accepter de le perdre.",
         "Decide about {n} object that changed at the source since it was moved and is kept there "
-        "(batch {names}): put what it is now into safety, or accept its loss."
+        "(batch {names}): put its present state into safety, or accept its loss."
         "|Decide about {n} objects that changed at the source since they were moved and are kept "
-        "there (batch {names}): put what they are now into safety, or accept their loss.",
+        "there (batch {names}): put their present state into safety, or accept their loss.",
     ),
     "left.traces": Text(
         "Faire disparaître ce que la source montre encore du lot {names} : {objects} (versions et "
         "instantanés compris).",
-        "Let go what the source still shows of batch {names}: {objects} (versions and snapshots "
-        "included).",
+        "Have what the source still shows of batch {names} removed: {objects} (versions and "
+        "snapshots included).",
     ),
     "left.key": Text(
         "Essayer la clé privée dont le journal ne montre aucun essai distinct : {names}."
         "|Essayer les {n} clés privées dont le journal ne montre aucun essai distinct : {names}.",
-        "Try the private key of which the journal shows no trial of its own: {names}."
-        "|Try the {n} private keys of which the journal shows no trial of its own: {names}.",
+        "Try the private key for which the journal shows no separate trial: {names}."
+        "|Try the {n} private keys for which the journal shows no separate trial: {names}.",
     ),
     "left.key-stored": Text(
         "Essayer sur ce qui est chez l'hébergeur la clé privée qui n'a ouvert qu'une enveloppe "
         "d'essai : {names}."
         "|Essayer sur ce qui est chez l'hébergeur les {n} clés privées qui n'ont ouvert qu'une "
         "enveloppe d'essai : {names}.",
-        "Try on what the host holds the private key that opened a test envelope alone: {names}."
-        "|Try on what the host holds the {n} private keys that opened a test envelope alone: "
+        "Try on what the host holds the private key that has only opened a test envelope: {names}."
+        "|Try on what the host holds the {n} private keys that have only opened a test envelope: "
         "{names}.",
     ),
     "left.holder": Text(
@@ -289,7 +303,7 @@ LEFT: dict[str, Text] = {
         "celles d'avant le {at}, qui s'ouvrent encore avec les clés d'avant l'échange, et le dire "
         "(dans le plan : report.declared.former_copies).",
         "Copy the ledger, and the second copy of the headers, anew; then destroy copies made "
-        "before {at}, which still open with the keys of before the exchange, and say so (in the "
+        "before {at}, which still open with the keys from before the exchange, and say so (in the "
         "plan: report.declared.former_copies).",
     ),
     "left.keys-beside": Text(
@@ -327,34 +341,34 @@ LEFT: dict[str, Text] = {
         "|Close at the host the access of {n} grants that have ended: {names}.",
     ),
     "left.grant-unset": Text(
-        "Faire fermer chez l'hébergeur l'accès d'une autorisation révoquée ou échue, où cet outil "
-        "n'a rien réglé : {names}."
-        "|Faire fermer chez l'hébergeur l'accès de {n} autorisations révoquées ou échues, où cet "
-        "outil n'a rien réglé : {names}.",
-        "Have the access of a grant that was revoked or has ended closed at the host, where this "
-        "tool set nothing: {names}."
-        "|Have the access of {n} grants that were revoked or have ended closed at the host, where "
-        "this tool set nothing: {names}.",
+        "Faire fermer chez l'hébergeur, où cet outil n'a rien réglé, l'accès d'une autorisation "
+        "révoquée ou échue : {names}."
+        "|Faire fermer chez l'hébergeur, où cet outil n'a rien réglé, l'accès de {n} "
+        "autorisations révoquées ou échues : {names}.",
+        "Have the host, where this tool set nothing, close the access of a grant that was revoked "
+        "or has ended: {names}."
+        "|Have the host, where this tool set nothing, close the access of {n} grants that were "
+        "revoked or have ended: {names}.",
     ),
     "left.grant-seen": Text(
-        "Constater chez l'hébergeur, à une seconde personne, que l'accès d'un lecteur est fermé, "
-        "ce qu'une seule déclare : {names}."
-        "|Constater chez l'hébergeur, à une seconde personne, que les accès de {n} lecteurs sont "
-        "fermés, ce qu'une seule déclare : {names}.",
-        "Have a second person see at the host that a reader's access is closed, which is one "
-        "person's word: {names}."
-        "|Have a second person see at the host that {n} readers' accesses are closed, which is "
-        "one person's word: {names}.",
+        "Faire constater chez l'hébergeur, par une seconde personne, que l'accès d'un lecteur est "
+        "fermé, ce qu'une seule déclare : {names}."
+        "|Faire constater chez l'hébergeur, par une seconde personne, que les accès de {n} "
+        "lecteurs sont fermés, ce qu'une seule déclare : {names}.",
+        "Have a second person see at the host that a reader's access is closed, for which there "
+        "is one person's word: {names}."
+        "|Have a second person see at the host that the access of {n} readers is closed, for "
+        "which there is one person's word: {names}.",
     ),
     "left.grant-lasts": Text(
         "Chez l'hébergeur, régler la fin de l'accès {names} : cet outil ne l'a pas fait, et cet "
         "accès ne se fermera pas de lui-même à la date dite."
         "|Chez l'hébergeur, régler la fin de {n} accès, {names} : cet outil ne l'a pas fait, et "
         "aucun ne se fermera de lui-même à la date dite.",
-        "Have the host end an access, where this tool set nothing: it does not close by itself on "
-        "the day said: {names}."
-        "|Have the host end {n} accesses, where this tool set nothing: none closes by itself on "
-        "the day said: {names}.",
+        "Have the host, where this tool set nothing, end an access that does not close by itself "
+        "on the stated day: {names}."
+        "|Have the host, where this tool set nothing, end the access of {n} grants, none of which "
+        "closes by itself on the stated day: {names}.",
     ),
     "left.grant-stale": Text(
         "Renouveler l'autorisation dont le paquet est périmé : {names}."
@@ -368,7 +382,7 @@ LEFT: dict[str, Text] = {
     ),
     "left.basis.over": Text(
         "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape.",
-        "Have the authorisation “{names}” examined, which ended on {at}, before any further step.",
+        "Have the authorisation “{names}”, which ended on {at}, examined before any further step.",
     ),
     "left.attestation": Text(
         "Renouveler ce qui est attesté de l'hébergeur ({names}) : il vaut jusqu'au {at}.",
@@ -387,10 +401,10 @@ LEFT: dict[str, Text] = {
         "est encore ouvert."
         "|Éclaircir : des effacements sont motivés par « {names} », sous lesquels des accès de "
         "lecteurs sont encore ouverts.",
-        "Clear up: the reason of an erasure is “{names}”, under which a reader's access stands "
-        "still."
-        "|Clear up: the reasons of erasures are “{names}”, under which readers' accesses stand "
-        "still.",
+        "Clear up: the reason of an erasure is “{names}”, under which a reader's access is still "
+        "open."
+        "|Clear up: the reasons of erasures are “{names}”, under which readers' access is still "
+        "open.",
     ),
     "left.finding.lost": Text(
         "Chercher, dans les versions et sauvegardes de la source et avant de les perdre, "

@@ -19,12 +19,17 @@ from hdh_migrate.frozen import frozen_row
 BREACH_HOURS: Final = 72
 """Within which a breach is to be notified, where feasible, by article 33 of the GDPR."""
 
+_MAY_BE_BREACHES: Final = frozenset(
+    {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.LET_GO}
+)
+
 OWNERS: Final[Mapping[LeftTask, str]] = {
     **dict.fromkeys(
         (
             LeftTask.BREACH,
             LeftTask.ABSENCE,
             LeftTask.ABSENT,
+            LeftTask.LET_GO,
             LeftTask.DONE_WITHOUT,
             LeftTask.CLASH,
             LeftTask.PLAIN,
@@ -126,10 +131,11 @@ def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
 
 
 def _until(one: LeftToDo, words: Words) -> Markup | None:
-    if one.task not in {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT} or one.at is None:
+    if one.task not in _MAY_BE_BREACHES or one.at is None:
         return None
-    until = datetime.fromisoformat(one.at).astimezone(UTC) + timedelta(hours=BREACH_HOURS)
-    return words.say("owner.until", at=words.moment(until.isoformat()))
+    began = datetime.fromisoformat(one.known or one.at).astimezone(UTC)
+    until = words.moment((began + timedelta(hours=BREACH_HOURS)).isoformat())
+    return words.say("owner.until.final" if one.known else "owner.until", at=until)
 
 
 def _who(
@@ -184,6 +190,12 @@ OWNING: dict[str, Text] = {
     "owner.until": Text(
         "Avant le {at}, si le délai de 72\u00a0heures part de ce constat.",
         "Before {at}, if the 72 hours run from this finding.",
+    ),
+    "owner.until.final": Text(
+        "Avant le {at}, si le délai de 72\u00a0heures part du moment où la bascule a été rendue "
+        "définitive bien que des objets aient manqué ou différé à la cible.",
+        "Before {at}, if the 72 hours run from when the cutover was made final although objects "
+        "were missing or different at the target.",
     ),
     "owner.run": Text("{first} à {last}", "{first} to {last}"),
     "owner.alone": Text("{who} :", "{who}:"),

@@ -249,12 +249,12 @@ def _batches(
         name, amounts = row["batch"], row["amounts"]
         story = stories.get((name, Track.CUTOVER))
         look, after = looks.get(name), _after_deletion(story)
-        end = ended(story)
-        if end is not None and (end.late or end.unlisted):
+        final = ended(story) or NONE_PASSED
+        if final.late or final.unlisted:
             placed = placed or _placed(desk, ledger, listings)
-            end = replace(end, since=FollowedSource.of(name, end.at, placed))
-        if story is None or end is None or not end.undecided(observed_of(story)):
-            end = NONE_PASSED
+            final = replace(final, since=FollowedSource.of(name, final.at, placed))
+        decided = story is None or not final.undecided(observed_of(story))
+        end = NONE_PASSED if decided else final
         own = [one for one in known if one.batch == name]
         verified = amounts["verified"]["objects"]
         yield BatchStanding(
@@ -270,6 +270,8 @@ def _batches(
             changed=after.changed,
             late=end.late,
             unlisted=end.unlisted,
+            let_go=final.missed_since(look, verified),
+            let_go_at=final.at if final.let_go else None,
             relisting=listings.going_on(name),
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],

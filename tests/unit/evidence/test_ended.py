@@ -12,11 +12,16 @@ from hdh_migrate.evidence.exports.crate import crate_metadata
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.lines.facts import ObjectCounts
-from hdh_migrate.evidence.lines.finals import FinalSwitch, FollowedSource, PlacedDataset
+from hdh_migrate.evidence.lines.finals import (
+    NONE_PASSED,
+    FinalSwitch,
+    FollowedSource,
+    PlacedDataset,
+)
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.model import Place
-from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
+from tests.unit.evidence.builders import LOOK, bundle, dataset, facts, pending, record, signer
 from tests.unit.evidence.passing import (
     CLEAN,
     ENDED_AT,
@@ -56,7 +61,10 @@ def test_a_late_object_is_on_the_first_screen_and_to_be_decided_about(
     assert "Complete at the switch, not since" in english
     assert "in spite of 3 objects that arrived or changed at the source since" in english
     assert "Is it complete? Yes, of what the source held at the switch." in english
-    assert "Batch pilot: 3 objects arrived there or changed since, and are counted" in english
+    assert (
+        "Batch pilot: 3 objects arrived there or changed since the switch, and are counted"
+        in english
+    )
     assert "in spite of 3 objects new or changed at the source since the last listing" in english
     assert "Decide about 3 objects that arrived or changed at the source" in english
     assert "Command: hdh-migrate run PLAN --batch NAME" in english
@@ -151,7 +159,7 @@ def test_a_source_that_was_not_listed_is_told_as_unknown(tmp_path: Path, key: Si
     found = pages(tmp_path / "out", key, story(UNLISTED))
     english = found["en"].plain
     assert "Complete at the switch; the source was not listed since" in english
-    assert "Batch pilot: what arrived there since is not known." in english
+    assert "Batch pilot: what arrived there since the switch is not known." in english
     assert "while the source could not be listed" in english
     assert "Find out what arrived at the source since the switch" in english
     assert "alors que la source ne pouvait pas être listée" in found["fr"].plain
@@ -161,10 +169,26 @@ def test_a_target_that_was_wanted_as_it_was_is_told(tmp_path: Path, key: Signer)
     english = pages(tmp_path / "out", key, story(LET_GO))["en"].plain
     assert "Complete when verified, not when the cutover was made final" in english
     assert "in spite of 2 verified objects that the target did not hold any more" in english
-    assert "the target held 4 objects besides that are not of this batch" in english
+    assert "the target also held 4 objects that are not of this batch" in english
     assert "Is it complete? Yes. " in english, "of the source nothing is wrong"
     assert "09:00:00 UTC (cutover made final): the target did not hold 2 verified" in english
     assert "Yes, when it was verified." in english
+    assert "Have the target read again: 2 objects, verified before, were missing" in english
+    assert "hdh-migrate verify PLAN --again --batch NAME" in english
+
+
+def test_what_a_look_found_after_the_end_is_not_counted_as_more(
+    tmp_path: Path, key: Signer
+) -> None:
+    """And the 72 hours run from when the switch was made final in spite of it."""
+    look = {**LOOK, "at": "2026-03-02T10:00:00Z", "gone": 1, "replaced": 0, "unread": 0}
+    made = written(
+        tmp_path / "out", [record("a"), pending("b")], signer=key, cutovers=[story(LET_GO)],
+        looks=[look],
+    )["en"].plain  # fmt: skip
+    assert "The same object may be counted here and above." in made
+    assert "Have the target read again" not in made, "all of it was looked at since"
+    assert "if the 72 hours run from when the cutover was made final although" in made
 
 
 def test_other_forms_of_a_report_say_it_beside_complete_and_proven(
@@ -240,3 +264,22 @@ def test_a_switch_of_which_all_is_told_says_it() -> None:
     found = FinalSwitch.of("pilot", ENDED_AT, LATE)
     assert (found.late, found.unlisted, found.let_go, found.listed) == (3, False, 0, True)
     assert not FinalSwitch.of("pilot", ENDED_AT, CLEAN).undecided(None)
+
+
+@pytest.mark.parametrize(
+    ("look", "missed"),
+    [
+        (None, 2),
+        ({"at": "2026-11-20T07:00:00Z", "objects": 9, "ended": True}, 2),
+        ({"at": "2026-11-20T09:00:00Z", "objects": 5, "ended": True}, 2),
+        ({"at": "2026-11-20T09:00:00Z", "objects": 9, "ended": False}, 2),
+        ({"at": "2026-11-20T09:00:00Z", "objects": 9, "ended": True}, 0),
+    ],
+    ids=["never", "before", "a sample", "not ended", "all, later"],
+)
+def test_what_was_missing_at_the_end_is_open_until_all_was_looked_at(
+    look: Any, missed: int
+) -> None:
+    final = replace(NONE_PASSED, at="2026-11-20T08:00:00Z", let_go=2)
+    assert final.missed_since(look, 9) == missed
+    assert NONE_PASSED.missed_since(look, 9) == 0

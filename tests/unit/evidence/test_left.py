@@ -31,7 +31,7 @@ from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
 from hdh_migrate.evidence.page.left import told
 from hdh_migrate.evidence.page.left_words import LEFT
-from hdh_migrate.evidence.page.owners import OwnedTask, OwnedTasks, working
+from hdh_migrate.evidence.page.owners import OwnedTask, OwnedTasks, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.jsonform import ABSENT
 
@@ -366,6 +366,37 @@ def test_what_is_missing_and_not_mended_is_judged_first() -> None:
         LeftToDo(LeftTask.ABSENT, ("pilot",), 2, at="2026-11-20T08:00:00Z"),
         LeftToDo(LeftTask.MOVE, ("pilot",), 2),
     ]
+
+
+def test_what_a_switch_was_made_final_in_spite_of_is_read_again_and_judged() -> None:
+    final = "2026-11-20T08:00:00Z"
+    one = replace(DONE, let_go=2, let_go_at=final)
+
+    assert left_to_do(batches(one)) == [LeftToDo(LeftTask.LET_GO, ("pilot",), 2, at=final)]
+    (party,) = owned(left_to_do(batches(one)), {}, (), PageWords("fr"))
+    assert "23 novembre 2026 à 08:00:00" in words_of(party.tasks[0].until or ""), "72 hours later"
+
+
+def test_a_later_look_does_not_begin_the_72_hours_anew() -> None:
+    """They were known to be missing when the switch was made final, three days before the look."""
+    one = replace(
+        DONE, let_go_at="2026-11-20T08:00:00Z", missed=True, read_back="2026-11-23T08:00:00Z",
+        absences=(("2026-11-23T08:00:00Z", 1),), whole=False,
+    )  # fmt: skip
+    stands = replace(batches(one), findings={"target-replaced": 1})
+    may_be = left_to_do(stands)[:2]
+
+    assert [one.task for one in may_be] == [LeftTask.BREACH, LeftTask.ABSENT]
+    assert [one.known for one in may_be] == ["2026-11-20T08:00:00Z"] * 2
+    (party, *_) = owned(may_be, {}, (), PageWords("fr"))
+    assert all("23 novembre 2026 à 08:00:00" in words_of(one.until or "") for one in party.tasks)
+    before = replace(one, let_go_at="2026-11-24T08:00:00Z")
+    assert left_to_do(batches(before))[0].known is None, "the look came first"
+
+
+def words_of(said: str) -> str:
+    """Return a sentence with plain spaces."""
+    return said.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_what_was_done_after_a_basis_ended_is_judged_and_told_before_all_else() -> None:
