@@ -107,7 +107,7 @@ def test_an_escrow_key_opens_what_is_stored_and_everybody_says_when(site: Site) 
     assert (proof["recipient"], proof["at"]) == (name, last["proved"])
     assert proof["stored"]["at"] == last["stored_before"]["at"]
     assert (proof["stored"]["objects"], proof["stored"]["opened"]) == (2, 2)
-    assert "opened 2 of 2 objects drawn by chance at the host" in page
+    assert "opened 2 of 2 objects drawn at random at the host" in page
     keys = site.cli("status", site.plan, "--json", expect=0).json["keys"]
     assert [one["stored"] is not None for one in keys] == [one["recipient"] == name for one in keys]
     shown = site.cli("status", site.plan, expect=0).out

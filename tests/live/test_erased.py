@@ -179,7 +179,7 @@ def test_both_verifiers_and_the_page_tell_it(site: Site) -> None:
         site.cli("audit", "verify", str(bundle), "--trust", trusted, expect=0)
         agreed(bundle, trusted)
     pages = [path.read_text() for path in sorted((site.folder / "plain").glob("*.html"))]
-    for said in ("Datasets that no key opens any more", "Jeux de données rendus indéchiffrables"):
+    for said in ("Datasets made undecipherable", "Jeux de données rendus indéchiffrables"):
         assert any(said in page for page in pages)
     # Who lost the ledger learns of it from the bundle, and moves nothing anew.
     (site.state / "ledger.db").unlink()

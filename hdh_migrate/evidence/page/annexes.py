@@ -29,7 +29,7 @@ ANNEXES: dict[str, Text] = {
     "sizes.between": Text("de {low} à moins de {bound}", "from {low} to below {bound}"),
     "col.bar": Text(
         "Objets, par rapport à la classe la plus nombreuse",
-        "Objects, against the class that has most",
+        "Objects, relative to the largest class",
     ),
     "sizes.rest": Text("{bound} et plus", "{bound} and more"),
     "sizes.largest": Text("Le plus grand objet : {size}.", "The largest object: {size}."),
@@ -118,8 +118,8 @@ ANNEXES: dict[str, Text] = {
     "ref.code": Text("Empreinte du code de l'outil", "Digest of the tool's code"),
     "ref.code.writer": Text("pour ce rapport", "for this report"),
     "ref.code.runs": Text(
-        "pour {n} exécution, version {version}|pour {n} exécutions, version {version}",
-        "for {n} run, version {version}|for {n} runs, version {version}",
+        "pour {n} exécution (version {version})|pour {n} exécutions (version {version})",
+        "for {n} run (version {version})|for {n} runs (version {version})",
     ),
     "ref.code.unsaid": Text("non consignée", "not recorded"),
     # --- what was known of the target ----------------------------------------------------------
@@ -197,8 +197,8 @@ ANNEXES: dict[str, Text] = {
     ),
     "freeze.statement": Text("déclaration signée", "signed statement"),
     "cutover.relists": Text(
-        "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",
-        "{n} equal listing, {seconds} s apart|{n} equal listings, {seconds} s apart",
+        "{n} liste|{n} listes identiques, à {seconds} s d'intervalle",
+        "{n} listing|{n} identical listings, {seconds} s apart",
     ),
     "cutover.smoke": Text("Essais après le changement", "Smoke tests"),
     "smoke.objects": Text(
@@ -288,12 +288,12 @@ ANNEXES: dict[str, Text] = {
     "cutover.recheck.reason": Text("Motif :", "Reason:"),
     "cutover.stop": Text("Interruption des écritures", "Writing stopped"),
     "cutover.stop.value": Text(
-        "au moins {length} : du {frozen} (gel constaté) au {open} (ouverture aux utilisateurs)",
-        "for at least {length}: from {frozen} (freeze shown) to {open} (open to consumers)",
+        "au moins {length} : du {frozen} (gel) au {open} (ouverture aux utilisateurs)",
+        "for at least {length}: from {frozen} (freeze) to {open} (open to consumers)",
     ),
     "cutover.stop.short": Text(
-        "moins de 1 s : le {frozen} (gel constaté, puis ouverture aux utilisateurs)",
-        "for less than 1 s: on {frozen} (freeze shown, then open to consumers)",
+        "moins de 1 s : le {frozen} (gel, puis ouverture aux utilisateurs)",
+        "for less than 1 s: on {frozen} (freeze, then open to consumers)",
     ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
     "cutover.back": Text("Retour en arrière", "Rollback"),
@@ -466,7 +466,7 @@ ANNEXES: dict[str, Text] = {
     ),
     "rotations.remaining.anew": Text(
         "Les anciennes clés de données peuvent encore ouvrir, chez l'hébergeur :",
-        "The data keys of before may still open, at the host:",
+        "The former data keys may still open, at the host:",
     ),
     "rotations.bounds.anew": Text(
         "Qui garde une copie de ce qui était stocké avant ce nouveau chiffrement, et sa "
@@ -488,12 +488,10 @@ ANNEXES: dict[str, Text] = {
         "Les clés de données n'ont pas changé : qui garde une copie d'un ancien en-tête et "
         "l'ancienne clé privée ouvre ce dont il a une copie.",
         "The data keys did not change: whoever keeps a copy of an old header and the old private "
-        "key opens what he has a copy of.",
+        "key can open what they have a copy of.",
     ),
     # --- erasures ------------------------------------------------------------------------------
-    "erasures": Text(
-        "Jeux de données rendus indéchiffrables", "Datasets that no key opens any more"
-    ),
+    "erasures": Text("Jeux de données rendus indéchiffrables", "Datasets made undecipherable"),
     "erasures.one": Text(
         "Le {began}, ce qui ouvrait {n} objet du jeu {dataset} ({size}, hors fichiers de l'outil) "
         "a été effacé :"
@@ -522,7 +520,7 @@ ANNEXES: dict[str, Text] = {
     "erasures.permit": Text(
         "Ce motif cite « {permit} », sous lequel l'accès d'un lecteur est encore ouvert jusqu'au "
         "{until} : à éclaircir.",
-        "This reason names “{permit}”, under which a reader's access stands until {until}: to be "
+        "This reason names “{permit}”, under which a reader's access is open until {until}: to be "
         "cleared up.",
     ),
     "erasures.root": Text("Racine de ce qui a été effacé :", "Root of what was erased:"),
@@ -539,7 +537,7 @@ ANNEXES: dict[str, Text] = {
         "Looked at again on {when}: nothing of it is left at the places above.",
     ),
     "erasures.remaining": Text(
-        "Relu le {when} : restent {what}.", "Looked at again on {when}: {what} remain."
+        "Relu le {when} ; il y reste {what}.", "Looked at again on {when}; what remains: {what}."
     ),
     "erasures.open": Text("L'effacement n'est pas terminé.", "The erasure is not finished."),
     "erasures.originals": Text(
@@ -552,45 +550,66 @@ ANNEXES: dict[str, Text] = {
         "Ne sont pas effacés : ce que l'hébergeur garde de versions supprimées, ses sauvegardes et "
         "répliques, les sauvegardes de la seconde copie, les copies antérieures du registre (à "
         "détruire : elles ouvrent encore le jeu), ce que des lecteurs ont gardé.",
-        "Not erased: what the host keeps of deleted versions, its backups and replicas, backups of "
-        "the second copy, earlier copies of the ledger (to be destroyed: they open the dataset "
-        "still), what readers kept.",
+        "Not erased: what the host keeps of deleted versions, its backups and replicas, backups "
+        "of the second copy, earlier copies of the ledger (to be destroyed: they still open the "
+        "dataset), what readers kept.",
     ),
     "copies.said": Text(
         "Des copies faites jusqu'au {until}, le plan dit (déclaré, non prouvé) : {became}",
         "Of copies made up to {until} the plan says (as declared, not proven): {became}",
     ),
     "remaining.not-ours": Text(
-        "objets qui ne sont pas de cette migration", "objects that are not of this migration"
+        "{n} objet qui n'est pas de cette migration|{n} objets qui ne sont pas de cette migration",
+        "{n} object that is not of this migration|{n} objects that are not of this migration",
     ),
     "remaining.copies": Text(
-        "fichiers inconnus près de la seconde copie", "unknown files beside the second copy"
+        "{n} fichier inconnu près de la seconde copie"
+        "|{n} fichiers inconnus près de la seconde copie",
+        "{n} unknown file beside the second copy|{n} unknown files beside the second copy",
     ),
     "remaining.earlier-places": Text(
-        "dossiers des secondes copies, nommés auparavant par le plan, que l'on n'a pas pu voir",
-        "folders of second copies, named by the plan before, that could not be seen",
+        "{n} dossier de secondes copies, nommé auparavant par le plan, que l'on n'a pas pu voir"
+        "|{n} dossiers de secondes copies, nommés auparavant par le plan, que l'on n'a pas pu voir",
+        "{n} folder of second copies, named by the plan before, that could not be seen"
+        "|{n} folders of second copies, named by the plan before, that could not be seen",
     ),
     "remaining.kept": Text(
-        "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
+        "{n} version antérieure que l'hébergeur montre encore"
+        "|{n} versions antérieures que l'hébergeur montre encore",
+        "{n} earlier version that the host still shows"
+        "|{n} earlier versions that the host still shows",
     ),
-    "remaining.locked": Text("versions antérieures verrouillées", "earlier versions under a lock"),
+    "remaining.locked": Text(
+        "{n} version antérieure verrouillée|{n} versions antérieures verrouillées",
+        "{n} earlier version under a lock|{n} earlier versions under a lock",
+    ),
     "remaining.unadopted": Text(
-        "versions antérieures stockées par un autre registre de cette migration, dont rien n'est "
-        "prouvé ici",
-        "earlier versions that another ledger of this migration stored, of which nothing proved "
-        "good here",
+        "{n} version antérieure stockée par un autre registre de cette migration, dont rien n'est "
+        "prouvé ici"
+        "|{n} versions antérieures stockées par un autre registre de cette migration, dont rien "
+        "n'est prouvé ici",
+        "{n} earlier version that another ledger of this migration stored, of which nothing is "
+        "proved here"
+        "|{n} earlier versions that another ledger of this migration stored, of which nothing is "
+        "proved here",
     ),
     "remaining.needed": Text(
-        "versions antérieures conservées parce que l'objet qui les remplace n'est plus là",
-        "earlier versions that were left because what took their place is not at the host any more",
+        "{n} version antérieure conservée parce que l'objet qui la remplace n'est plus là"
+        "|{n} versions antérieures conservées parce que l'objet qui les remplace n'est plus là",
+        "{n} earlier version kept because what replaced it is no longer at the host"
+        "|{n} earlier versions kept because what replaced them is no longer at the host",
     ),
     "remaining.unlisted": Text(
-        "jeux de données dont les versions n'ont pu être listées",
-        "datasets whose versions could not be listed",
+        "{n} jeu de données dont les versions n'ont pu être listées"
+        "|{n} jeux de données dont les versions n'ont pu être listées",
+        "{n} dataset whose versions could not be listed"
+        "|{n} datasets whose versions could not be listed",
     ),
     "remaining.unverified": Text(
-        "objets non vérifiés, si la cible a quelque chose d'eux",
-        "objects that are not verified, if the target has something of them",
+        "{n} objet non vérifié, si la cible en a quelque chose"
+        "|{n} objets non vérifiés, si la cible en a quelque chose",
+        "{n} object that is not verified, if the target has something of it"
+        "|{n} objects that are not verified, if the target has something of them",
     ),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets remis en clair", "Objects handed out in the clear"),

@@ -180,8 +180,8 @@ AT_SOURCE: dict[str, Text] = {
     "source.all.least": Text(
         "Au moins {n} objet ({size}) : un lot n'a pas été listé jusqu'au bout."
         "|Au moins {n} objets ({size}) : un lot n'a pas été listé jusqu'au bout.",
-        "At least {n} object ({size}): a batch was not listed to its end."
-        "|At least {n} objects ({size}): a batch was not listed to its end.",
+        "At least {n} object ({size}): a batch was not fully listed."
+        "|At least {n} objects ({size}): a batch was not fully listed.",
     ),
     "source.nothing": Text(
         "Plus rien de cette migration, à ce qui a été constaté.",
@@ -189,7 +189,7 @@ AT_SOURCE: dict[str, Text] = {
     ),
     "source.unlisted": Text(
         "Lot {name} : pas listé jusqu'au bout ; {objects} ({size}) en sont connus.",
-        "Batch {name}: not listed to its end; {objects} ({size}) of it are known.",
+        "Batch {name}: not fully listed; {objects} ({size}) of it are known.",
     ),
     "source.unlisted.unknown": Text(
         "Lot {name} : pas encore listé ; ce que la source en contient n'est pas connu.",
@@ -202,7 +202,7 @@ AT_SOURCE: dict[str, Text] = {
     "source.asked": Text(
         "Lot {name} : {objects} ({size}) ; la suppression de {moved} a été demandée, elle n'est "
         "pas constatée.",
-        "Batch {name}: {objects} ({size}); deletion of {moved} was asked for, and was not "
+        "Batch {name}: {objects} ({size}); deletion of {moved} was requested and has not been "
         "observed.",
     ),
     "source.answers": Text("Réponse de l'hébergeur :", "The host's answer:"),
@@ -221,17 +221,18 @@ AT_SOURCE: dict[str, Text] = {
     "source.unmoved": Text(
         "{n} objet que ce lot n'a pas déplacé y est encore."
         "|{n} objets que ce lot n'a pas déplacés y sont encore.",
-        "{n} object that this batch did not move is there still."
-        "|{n} objects that this batch did not move are there still.",
+        "{n} object that this batch did not move is still there."
+        "|{n} objects that this batch did not move are still there.",
     ),
     "source.changed": Text(
         "{n} objet y a été modifié depuis son déplacement, et y est gardé : ce qu'il est "
         "maintenant n'est que là."
         "|{n} objets y ont été modifiés depuis leur déplacement, et y sont gardés : ce qu'ils sont "
         "maintenant n'est que là.",
-        "{n} object changed there since it was moved, and is kept: what it is now is there alone."
-        "|{n} objects changed there since they were moved, and are kept: what they are now is "
-        "there alone.",
+        "{n} object changed there since it was moved, and is kept: what it is now exists only "
+        "there."
+        "|{n} objects changed there since they were moved, and are kept: what they are now exists "
+        "only there.",
     ),
     "source.unheld": Text(
         "{n} objet y est gardé : la cible ne l'a pas montré tel qu'il avait été vérifié."
@@ -249,16 +250,16 @@ AT_SOURCE: dict[str, Text] = {
     "source.alone": Text(
         "{n} objet n'est que là{parts} : le supprimer{ending} le perd."
         "|{n} objets ne sont que là{parts} : les supprimer{ending} les perd.",
-        "{n} object is there alone{parts}: to delete it{ending} loses it."
-        "|{n} objects are there alone{parts}: to delete them{ending} loses them.",
+        "{n} object exists only there{parts}: deleting it{ending} loses it."
+        "|{n} objects exist only there{parts}: deleting them{ending} loses them.",
     ),
     "source.alone.least": Text(
         "Au moins {n} objet n'est que là{parts} : le supprimer{ending} le perd."
         "|Au moins {n} objets ne sont que là{parts} : les supprimer{ending} les perd.",
-        "At least {n} object is there alone{parts}: to delete it{ending} loses it."
-        "|At least {n} objects are there alone{parts}: to delete them{ending} loses them.",
+        "At least {n} object exists only there{parts}: deleting it{ending} loses it."
+        "|At least {n} objects exist only there{parts}: deleting them{ending} loses them.",
     ),
-    "source.ending": Text(", ou résilier ce contrat,", ", or to end that contract,"),
+    "source.ending": Text(", ou résilier ce contrat,", ", or ending that contract,"),
     "n.changed": Text(
         "{n} modifié depuis son déplacement|{n} modifiés depuis leur déplacement",
         "{n} changed since it was moved|{n} changed since they were moved",
@@ -276,38 +277,38 @@ AT_SOURCE: dict[str, Text] = {
         "elle l'a encore."
         "|En plus, {n} objets ont été remplacés sur la cible : les originaux ne sont plus qu'à la "
         "source, si elle les a encore.",
-        "Besides, {n} object was replaced at the target: the original is at the source alone, if "
-        "it is there still."
-        "|Besides, {n} objects were replaced at the target: the originals are at the source alone, "
-        "if they are there still.",
+        "Besides, {n} object was replaced at the target: the original is only at the source, if "
+        "it is still there."
+        "|Besides, {n} objects were replaced at the target: the originals are only at the source, "
+        "if they are still there.",
     ),
     "source.shut": Text(
         "{n} autre, sur la cible, ne s'y ouvre plus avec les clés des destinataires : la source en "
         "a le seul original en clair."
         "|{n} autres, sur la cible, ne s'y ouvrent plus avec les clés des destinataires : la "
         "source en a les seuls originaux en clair.",
-        "{n} other, at the target, opens there no more by the recipients' keys: the source has its "
-        "only original in the clear."
-        "|{n} others, at the target, open there no more by the recipients' keys: the source has "
-        "their only originals in the clear.",
+        "{n} other, at the target, no longer opens there with the recipients' keys: the source "
+        "has its only original in the clear."
+        "|{n} others, at the target, no longer open there with the recipients' keys: the source "
+        "has their only originals in the clear.",
     ),
     "source.shut.readers": Text(
         "{n} lecteur dont l'accès est ouvert peut encore en ouvrir."
         "|{n} lecteurs dont l'accès est ouvert peuvent encore en ouvrir.",
-        "{n} reader whose access stands can still open some."
-        "|{n} readers whose access stands can still open some.",
+        "{n} reader whose access is open can still open some."
+        "|{n} readers whose access is open can still open some.",
     ),
     "source.clear": Text(
         "Cet outil n'a rien chiffré à la source : qui la lit, l'ancien hébergeur compris, peut "
         "lire ces objets. Cet outil n'a remis de clé privée à aucun des deux hébergeurs.",
-        "This tool encrypted nothing at the source: who reads it, the former host among them, can "
-        "read these objects. This tool handed a private key to neither host.",
+        "This tool encrypted nothing at the source: whoever reads it, the former host included, "
+        "can read these objects. This tool gave neither host a private key.",
     ),
     "source.clear.folder": Text(
         "Cet outil n'a rien chiffré à la source : qui la lit peut lire ces objets. Cet outil n'a "
         "pas remis de clé privée à l'hébergeur.",
-        "This tool encrypted nothing at the source: who reads it can read these objects. This tool "
-        "handed no private key to the host.",
+        "This tool encrypted nothing at the source: whoever reads it can read these objects. This "
+        "tool gave the host no private key.",
     ),
     "source.unseen.folder": Text(
         "Non comptés : instantanés, sauvegardes et répliques de cette source.",
@@ -335,8 +336,8 @@ AT_SOURCE: dict[str, Text] = {
     "source.read.least": Text(
         "Lu à la source jusqu'ici : au moins {read}, sans ce qu'a lu une exécution qui n'a pas dit "
         "sa fin.",
-        "Read at the source so far: at least {read}, without what was read by a run that did not "
-        "tell of its end.",
+        "Read at the source so far: at least {read}, not counting what was read by a run that did "
+        "not report its end.",
     ),
 }
 """Sentences of that answer."""

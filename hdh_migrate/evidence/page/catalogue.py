@@ -51,7 +51,7 @@ CATALOGUE: dict[str, Text] = {
     "tool": Text("par {name} {version}", "by {name} {version}"),
     "restricted": Text(
         "Communication limitée : noms parfois identifiants.",
-        "Not for everybody: names may identify people.",
+        "Restricted circulation: names may identify people.",
     ),
     "q.what.object": Text("Un objet est un fichier.", "An object is a file."),
     "rehearsal": Text(
@@ -111,10 +111,10 @@ CATALOGUE: dict[str, Text] = {
         "ce dossier n'en connaît pas la cause ; voir « Constats »."
         "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et la source ne les "
         "a plus ; ce dossier n'en connaît pas la cause ; voir « Constats ».",
-        "{n} verified object is no longer at the target as it was, and the source has it no more; "
-        "this folder does not know the cause; see “Findings”."
-        "|{n} verified objects are no longer at the target as they were, and the source has them "
-        "no more; this folder does not know the cause; see “Findings”.",
+        "{n} verified object is no longer at the target as it was, and the source no longer has "
+        "it; this folder does not know the cause; see “Findings”."
+        "|{n} verified objects are no longer at the target as they were, and the source no longer "
+        "has them; this folder does not know the cause; see “Findings”.",
     ),
     "replaced": Text(
         "Un objet vérifié a été remplacé sur la cible"
@@ -195,14 +195,15 @@ CATALOGUE: dict[str, Text] = {
     "failed.why": Text(
         "{n} objet n'est pas arrivé sur la cible, ou pas intact ; voir « Constats »."
         "|{n} objets ne sont pas arrivés sur la cible, ou pas intacts ; voir « Constats ».",
-        "{n} object did not arrive at the target, or not intact; see “Findings”."
-        "|{n} objects did not arrive at the target, or not intact; see “Findings”.",
+        "{n} object did not arrive at the target, or did not arrive intact; see “Findings”."
+        "|{n} objects did not arrive at the target, or did not arrive intact; see “Findings”.",
     ),
     "failed.other": Text(
         "{n} autre objet n'est pas arrivé sur la cible, ou pas intact ; voir « Constats »."
         "|{n} autres objets ne sont pas arrivés sur la cible, ou pas intacts ; voir « Constats ».",
-        "{n} other object did not arrive at the target, or not intact; see “Findings”."
-        "|{n} other objects did not arrive at the target, or not intact; see “Findings”.",
+        "{n} other object did not arrive at the target, or did not arrive intact; see “Findings”."
+        "|{n} other objects did not arrive at the target, or did not arrive intact; see "
+        "“Findings”.",
     ),
     "failed.conflict": Text(
         "{n} objet n'a pas été déplacé : un autre, qui n'est pas le nôtre, était déjà sous son "
@@ -247,8 +248,8 @@ CATALOGUE: dict[str, Text] = {
     "q.where.erased": Text(
         "La suppression d'un lot y a été demandée, et n'est pas constatée ; voir « Bascule »."
         "|La suppression de {n} lots y a été demandée, et n'est pas constatée ; voir « Bascule ».",
-        "Deletion of {n} batch was asked for there, and was not observed; see “Cutover”."
-        "|Deletion of {n} batches was asked for there, and was not observed; see “Cutover”.",
+        "Deletion of {n} batch was requested there and has not been observed; see “Cutover”."
+        "|Deletion of {n} batches was requested there and has not been observed; see “Cutover”.",
     ),
     "q.where.partly": Text(
         "La suppression d'un lot y est constatée en partie ; voir « Bascule »."
@@ -265,13 +266,15 @@ CATALOGUE: dict[str, Text] = {
     ),
     "q.where.region": Text(
         "région nommée {region}, ce qui n'est pas un lieu",
-        "region called {region}, which is no place",
+        "region named {region}, which is not a place",
     ),
     "q.where.host": Text(
-        "Les sociétés qui hébergent, leurs maisons mères et le droit dont elles relèvent : ce "
-        "dossier ne les connaît pas ; à demander à qui tient les contrats.",
-        "The companies that host, the companies that own them, and the law they are under: this "
-        "folder does not know them; ask whoever keeps the contracts.",
+        "Les sociétés qui hébergent, leurs maisons mères, le droit dont elles relèvent, le pays "
+        "où tournait l'outil : ce dossier ne les connaît pas ; à demander à qui tient les "
+        "contrats, et à qui a lancé l'outil.",
+        "The companies that host, their owners, the law they are under, the country where the "
+        "tool ran: this folder does not know them; ask whoever keeps the contracts, and whoever "
+        "ran the tool.",
     ),
     "q.where.unattested": Text(
         "Attestation HDS, qualification SecNumCloud : aucune n'est jointe ; à demander à "
@@ -304,9 +307,9 @@ CATALOGUE: dict[str, Text] = {
         "|Non pour {n} objets, perdus : la cible ne les a plus tels que vérifiés, et la source ne "
         "les a plus.",
         "Not for {n} object, which was lost: the target does not hold it as verified, and the "
-        "source has it no more."
+        "source no longer has it."
         "|Not for {n} objects, which were lost: the target does not hold them as verified, and "
-        "the source has them no more.",
+        "the source no longer has them.",
     ),
     "q.intact.since": Text(
         "Non pour {n} objet, remplacé : la cible en contient un autre à sa place."
@@ -327,14 +330,14 @@ CATALOGUE: dict[str, Text] = {
     "q.intact.none": Text("Ce n'est prouvé pour aucun objet.", "It is not proven for any object."),
     "q.not": Text("Qu'est-ce qui n'est pas prouvé ?", "What is not proven?"),
     "q.who": Text("Qui a signé ?", "Who signed?"),
-    "q.who.key": Text("La clé d'empreinte", "The key with fingerprint"),
+    "q.who.key": Text("La clé Ed25519 d'empreinte", "The Ed25519 key with fingerprint"),
     "q.who.operator": Text(
         "L'outil a été lancé sous le nom de session {login} (déclaré, non prouvé).",
         "The tool was run under the login {login} (as declared, not proven).",
     ),
     "q.who.trust": Text(
         "À comparer avec une empreinte reçue par une autre voie que ce dossier.",
-        "Compare it with a fingerprint that reached you by another way than this folder.",
+        "Compare it with a fingerprint that reached you by another route than this folder.",
     ),
     "q.who.witness": Text(
         "Aucun témoin n'avait signé quand cette page a été écrite ; verify.py les compte.",
@@ -436,9 +439,11 @@ CATALOGUE: dict[str, Text] = {
     ),
     "not.since": Text(
         "Ce qui est arrivé aux objets après leur vérification, et ce qui est écrit depuis ce "
-        "rapport : un plus récent citerait l'empreinte de cette déclaration (« Références »).",
+        "rapport : un plus récent, que l'opérateur établit par « hdh-migrate report », citerait "
+        "l'empreinte de cette déclaration (« Références »).",
         "What happened to the objects after they were verified, and what was written since this "
-        "report: a newer one would name this statement's digest (“References”).",
+        "report: a newer one, which the operator makes with “hdh-migrate report”, would name this "
+        "statement's digest (“References”).",
     ),
     "not.physical": Text(
         "Que ce qui a été supprimé ou effacé ne subsiste nulle part : d'ici, on ne voit ni les "
@@ -480,17 +485,17 @@ CATALOGUE: dict[str, Text] = {
     ),
     "datasets.own.n": Text(
         "Dont {n} fichier de l'outil ({size}), posé à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifié comme eux ; à la source : {rest} ({rest_size}). Tout nombre de ce rapport qui est "
+        "vérifié comme eux ; à la source : {rest} ({rest_size}). Dans ce rapport, tout nombre "
         "d'objets vérifiés ou inventoriés le comprend."
-        "|Dont {n} fichiers de l'outil ({size}), posés à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifiés comme eux ; à la source : {rest} ({rest_size}). Tout nombre de ce rapport qui "
-        "est d'objets vérifiés ou inventoriés les comprend.",
+        "|Dont {n} fichiers de l'outil ({size}), posés à côté des objets (.hdh-migrate-sidecar) "
+        "et vérifiés comme eux ; à la source : {rest} ({rest_size}). Dans ce rapport, tout nombre "
+        "d'objets vérifiés ou inventoriés les comprend.",
         "Of these {n} is a file of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). Every "
-        "number of this report that is of objects verified or inventoried includes it."
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). "
+        "Every count of verified or inventoried objects in this report includes it."
         "|Of these {n} are files of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). Every "
-        "number of this report that is of objects verified or inventoried includes them.",
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). "
+        "Every count of verified or inventoried objects in this report includes them.",
     ),
     "datasets.own.by": Text("Par jeu de données :", "By dataset:"),
     "datasets.own.of": Text("{name} : {n}", "{name}: {n}"),
@@ -512,13 +517,13 @@ CATALOGUE: dict[str, Text] = {
     ),
     "batch": Text("Lot {name}", "Batch {name}"),
     "batch.stands": Text("Lot {name} : {said}.", "Batch {name}: {said}."),
-    "batch.unlisted": Text("source non listée jusqu'au bout", "source not listed to its end"),
+    "batch.unlisted": Text("source non listée jusqu'au bout", "source not fully listed"),
     "batch.open": Text("non terminé ({open})", "not finished ({open})"),
     "batch.whole": Text(
         "tout ce qui devait l'être est vérifié", "all that was to be verified is verified"
     ),
     "batch.erased": Text(
-        " ; jeu « {dataset} » rendu indéchiffrable", "; dataset “{dataset}” made unreadable"
+        " ; jeu « {dataset} » rendu indéchiffrable", "; dataset “{dataset}” made undecipherable"
     ),
     "batch.cutover": Text(" ; bascule : {stage}", "; cutover: {stage}"),
     "dataset": Text("Jeu de données", "Dataset"),
@@ -533,13 +538,13 @@ CATALOGUE: dict[str, Text] = {
     "endpoints": Text("Points d'accès contactés", "Endpoints contacted"),
     "endpoints.why": Text(
         "Ce qui a été lu à la source est ce qui en est sorti, relectures comprises.",
-        "What was read at the source is what left it, what was read twice included.",
+        "What was read at the source is what left it, repeat reads included.",
     ),
     "endpoints.least": Text(
         "Ces nombres sont des minimums : ceux d'une exécution qui n'a pas dit sa fin (arrêtée net, "
         "ou en cours) n'y sont pas.",
-        "These numbers are the least there was: those of a run that never said its end (cut off, "
-        "or going on) are not among them.",
+        "These numbers are minimums: those of a run that never reported its end (cut off, or "
+        "going on) are not included.",
     ),
     "endpoints.plain.source": Text(
         "La source a été lue sans TLS (http) : ce qui en est sorti a circulé en clair sur le "
@@ -582,13 +587,15 @@ CATALOGUE: dict[str, Text] = {
     "verification": Text("Comment l'intégrité a été vérifiée", "How integrity was verified"),
     "level": Text(
         "Le plan demande que chaque objet soit {level}.",
-        "The plan asks that every object is {level}.",
+        "The plan asks that every object be {level}.",
     ),
     "level.where": Text(
         "Le déchiffrement a lieu en mémoire, sur les machines où tourne l'outil, avec la clé "
-        "privée d'un destinataire. L'outil n'écrit aucun contenu en clair sur un disque.",
+        "privée d'un destinataire. Ni l'envoi ni la vérification n'écrivent de contenu en clair "
+        "sur un disque.",
         "Decryption takes place in memory, on the machines on which the tool runs, with a "
-        "recipient's private key. The tool writes no content in the clear to a disk.",
+        "recipient's private key. Neither sending nor verifying writes content in the clear to a "
+        "disk.",
     ),
     "asked.full": Text(
         "relu en entier, déchiffré et comparé", "read back whole, decrypted and compared"
@@ -659,8 +666,9 @@ CATALOGUE: dict[str, Text] = {
         "correspondent."
         "|{n} objets ({size}) ont une empreinte MD5 annoncée par la source, et les octets lus y "
         "correspondent.",
-        "{n} object ({size}) has an MD5 checksum stated by the source, and the bytes read have it."
-        "|{n} objects ({size}) have MD5 checksums stated by the source, and the bytes read have "
+        "{n} object ({size}) has an MD5 checksum stated by the source, and the bytes read match "
+        "it."
+        "|{n} objects ({size}) have MD5 checksums stated by the source, and the bytes read match "
         "them.",
     ),
     "digest.others.once": Text(
@@ -769,7 +777,7 @@ CATALOGUE: dict[str, Text] = {
     "verify.key": Text(
         "La clé publique, reçue par une autre voie et posée à côté du dossier (report.pub), est la "
         "bonne : l'empreinte affichée doit être {fingerprint}.",
-        "The public key, received by another way and put beside the folder (report.pub), is the "
+        "The public key, received by another route and put beside the folder (report.pub), is the "
         "right one: the fingerprint printed must be {fingerprint}.",
     ),
     "verify.signature": Text(
@@ -802,8 +810,8 @@ CATALOGUE: dict[str, Text] = {
         "Un fichier pris au hasard : la première commande, de cet outil, attend son nom tel qu'à "
         "la source (puis Ctrl-D) et en écrit la preuve ; la seconde compare celle-ci à la racine "
         "de cette déclaration :",
-        "A file drawn at random: the first command, of this tool, waits for its name as at the "
-        "source (then Ctrl-D) and writes the proof of it; the second compares that with the root "
+        "A file picked at random: the first command, of this tool, waits for its name as at the "
+        "source (then Ctrl-D) and writes its proof; the second compares that proof with the root "
         "of this statement:",
     ),
     "verify.open": Text(
@@ -823,8 +831,8 @@ CATALOGUE: dict[str, Text] = {
     "ref.this.value": Text(
         "Son empreinte, que le rapport suivant citera, ne peut figurer sur une page qu'elle "
         "couvre ; cette commande la donne :",
-        "Its digest, which the next report will name, cannot stand on a page that it covers; this "
-        "command gives it:",
+        "Its digest, which the next report will name, cannot appear on a page that it covers; "
+        "this command gives it:",
     ),
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
@@ -854,7 +862,7 @@ CATALOGUE: dict[str, Text] = {
     "ref.tunnel.value": Text(
         "{local}, sur cette machine, mène à {leads_to} : c'est le client qui l'atteste, l'outil ne "
         "peut pas le voir.",
-        "{local}, on this machine, leads to {leads_to}: so attests the customer, the tool cannot "
+        "{local}, on this machine, leads to {leads_to}: the customer attests it, the tool cannot "
         "see it.",
     ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),

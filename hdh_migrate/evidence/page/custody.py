@@ -51,10 +51,10 @@ CUSTODY: dict[str, Text] = {
         "n'en ont ; à demander au responsable de traitement."
         "|En cours (points {points} de ce qui reste à faire). Date de fin : ni le plan ni le "
         "journal n'en ont ; à demander au responsable de traitement.",
-        "Under way (point {points} of what is left to do). Day on which it ends: neither plan nor "
+        "Under way (point {points} of what is left to do). End date: neither the plan nor the "
         "journal has one; ask the controller."
-        "|Under way (points {points} of what is left to do). Day on which it ends: neither plan "
-        "nor journal has one; ask the controller.",
+        "|Under way (points {points} of what is left to do). End date: neither the plan nor the "
+        "journal has one; ask the controller.",
     ),
     "q.when.planned": Text(
         "En cours (point {points} de ce qui reste à faire). D'après le plan : {ends}."
@@ -69,7 +69,7 @@ CUSTODY: dict[str, Text] = {
     "q.when.open": Text(
         "Une exécution, commencée le {began}, n'avait pas dit sa fin quand cette page a été "
         "écrite : ce qu'elle a échangé et envoyé n'y est compté qu'une fois vérifié.",
-        "A run that began on {began} had not said its end when this page was written: what it "
+        "A run that began on {began} had not reported its end when this page was written: what it "
         "exchanged and sent counts here only once it is verified.",
     ),
     "q.when.over": Text(
@@ -85,16 +85,16 @@ CUSTODY: dict[str, Text] = {
     ),
     "q.for.names": Text(
         "L'hébergeur voit les noms et tailles des objets ; un nom peut désigner une personne.",
-        "Names, which may identify people, are not encrypted.",
+        "The host sees the names and sizes of objects; a name may identify a person.",
     ),
     "q.for.escrow": Text(
         "{n} d'entre elles est une clé de secours, selon la déclaration."
         "|{n} d'entre elles sont des clés de secours, selon la déclaration.",
-        "Of these {n} is in escrow, as declared.|Of these {n} are in escrow, as declared.",
+        "{n} of these is an escrow key, as declared.|{n} of these are escrow keys, as declared.",
     ),
     "q.for.nobody": Text(
         "Pour personne : le plan demande que cet outil ne chiffre pas. Motif donné : {reason}",
-        "For nobody: the plan asks that this tool does not encrypt. Reason given: {reason}",
+        "For nobody: the plan asks that this tool not encrypt. Reason given: {reason}",
     ),
     "q.who.person": Text("{name}, {role}, {organisation}", "{name}, {role}, {organisation}"),
     # --- kinds of endpoints --------------------------------------------------------------------
@@ -331,7 +331,7 @@ CUSTODY: dict[str, Text] = {
     ),
     "keys.none": Text("non déclaré", "not declared"),
     "custody.keys.escrow": Text("clé de secours", "escrow key"),
-    "kept": Text("Conservation de ce dossier", "Keeping of this folder"),
+    "kept": Text("Conservation de ce dossier", "Retention of this folder"),
     "custody.kept": Text("Conservé par", "Kept by"),
     "custody.kept.value": Text(
         "{by}, jusqu'au {until} (déclaré)", "{by}, until {until} (as declared)"
@@ -348,7 +348,7 @@ CUSTODY: dict[str, Text] = {
     "custody.eidas": Text(
         "La signature numérique de ce dossier montre qu'il n'a pas été modifié ; elle n'est pas "
         "une signature électronique qualifiée au sens du règlement eIDAS.",
-        "The digital signature of this folder shows that it was not modified; it is no qualified "
-        "electronic signature under the eIDAS regulation.",
+        "The digital signature of this folder shows that it was not modified; it is not a "
+        "qualified electronic signature under the eIDAS regulation.",
     ),
 }

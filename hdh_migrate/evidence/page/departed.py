@@ -97,15 +97,15 @@ DEPARTED: dict[str, Text] = {
     "q.what.departed": Text(
         "Départ : {whole} ({size}). Arrivés, et encore tels que vérifiés à ce que ce dossier en "
         "sait : {arrived}. Écart : {gap}.",
-        "Departed: {whole} ({size}). Arrived, and as they were verified still as far as this "
-        "folder knows: {arrived}. Gap: {gap}.",
+        "At the start: {whole} ({size}). Arrived, and still as verified as far as this folder "
+        "knows: {arrived}. Gap: {gap}.",
     ),
     "departed.none": Text("aucun", "none"),
     "departed.shut": Text(
         "Parmi les arrivés, {n} ne s'ouvre plus avec les clés des destinataires."
         "|Parmi les arrivés, {n} ne s'ouvrent plus avec les clés des destinataires.",
-        "Of those that arrived, {n} opens no more by the recipients' keys."
-        "|Of those that arrived, {n} open no more by the recipients' keys.",
+        "Of those that arrived, {n} no longer opens with the recipients' keys."
+        "|Of those that arrived, {n} no longer open with the recipients' keys.",
     ),
     "bridge": Text(
         "Lot {name} : {all} = {listed} listés à la passe {number}{rest}.",

@@ -35,7 +35,7 @@ ENDINGS: Final[dict[str, Text]] = {
     "ends.unknown": Text(
         "Un jour compte en entier, en UTC. Ce dossier ne sait pas jusqu'à quand valent les accès "
         "de l'outil, sa clé de signature et un horodatage.",
-        "A day counts to its end, by UTC. This folder does not know until when the tool's "
+        "A day counts to its end, in UTC. This folder does not know until when the tool's "
         "credentials, its signing key and a time-stamp hold.",
     ),
     "ends.over": Text("passé", "past"),
@@ -50,7 +50,7 @@ ENDINGS: Final[dict[str, Text]] = {
     ),
     "ends.grant": Text("accès d'un lecteur, {name}", "a reader's access, {name}"),
     "ends.kept": Text(
-        "conservation de ce dossier, telle que déclarée", "keeping of this folder, as declared"
+        "conservation de ce dossier, telle que déclarée", "retention of this folder, as declared"
     ),
 }
 """What ends, in sentences without their dates."""

@@ -94,14 +94,14 @@ ERASED: dict[str, Text] = {
     "good.then": Text(
         "Vérifié complet ; depuis, sur décision, {n} objet ne s'ouvre plus"
         "|Vérifié complet ; depuis, sur décision, {n} objets ne s'ouvrent plus",
-        "Verified complete; since then, as was decided, {n} object opens no more"
-        "|Verified complete; since then, as was decided, {n} objects open no more",
+        "Verified complete; since then, by decision, {n} object no longer opens"
+        "|Verified complete; since then, by decision, {n} objects no longer open",
     ),
     "noted.then": Text(
         "Vérifié complet, avec des constats ; depuis, sur décision, {n} objet ne s'ouvre plus"
         "|Vérifié complet, avec des constats ; depuis, sur décision, {n} objets ne s'ouvrent plus",
-        "Verified complete, with findings; since then, as was decided, {n} object opens no more"
-        "|Verified complete, with findings; since then, as was decided, {n} objects open no more",
+        "Verified complete, with findings; since then, by decision, {n} object no longer opens"
+        "|Verified complete, with findings; since then, by decision, {n} objects no longer open",
     ),
     "good.going": Text(
         "Vérifié complet ; un effacement est commencé",
@@ -116,10 +116,10 @@ ERASED: dict[str, Text] = {
         "l'ouvrait a été effacé ; voir « Jeux de données rendus indéchiffrables »."
         "|Depuis, sur décision, {n} objets ne s'ouvrent plus avec les clés des destinataires : ce "
         "qui les ouvrait a été effacé ; voir « Jeux de données rendus indéchiffrables ».",
-        "Since then, as was decided, {n} object opens no more by the recipients' keys: what opened "
-        "it was erased; see “Datasets that no key opens any more”."
-        "|Since then, as was decided, {n} objects open no more by the recipients' keys: what "
-        "opened them was erased; see “Datasets that no key opens any more”.",
+        "Since then, by decision, {n} object no longer opens with the recipients' keys: what "
+        "opened it was erased; see “Datasets made undecipherable”."
+        "|Since then, by decision, {n} objects no longer open with the recipients' keys: what "
+        "opened them was erased; see “Datasets made undecipherable”.",
     ),
     "banner.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet a été décidé et commencé ; il n'est pas terminé, "
@@ -127,16 +127,16 @@ ERASED: dict[str, Text] = {
         "|L'effacement de ce qui ouvre {n} objets a été décidé et commencé ; il n'est pas terminé, "
         "ou il en reste quelque chose : voir « Jeux de données rendus indéchiffrables ».",
         "The erasure of what opens {n} object was decided and begun; it is not finished, or "
-        "something was left: see “Datasets that no key opens any more”."
+        "something was left: see “Datasets made undecipherable”."
         "|The erasure of what opens {n} objects was decided and begun; it is not finished, or "
-        "something was left: see “Datasets that no key opens any more”.",
+        "something was left: see “Datasets made undecipherable”.",
     ),
     "banner.readers": Text(
         "{n} lecteur peut encore ouvrir ce qui lui en a été accordé ; voir « Qui peut lire »."
         "|{n} lecteurs peuvent encore ouvrir ce qui leur en a été accordé ; voir « Qui peut lire "
         "».",
-        "{n} reader can still open what of it was granted; see “Who may read”."
-        "|{n} readers can still open what of it was granted; see “Who may read”.",
+        "{n} reader can still open what was granted of it; see “Who may read”."
+        "|{n} readers can still open what was granted of it; see “Who may read”.",
     ),
     "banner.left-open": Text(
         "Pour {n} lecteur dont l'accès a pris fin, rien ne dit que l'hébergeur l'ait fermé : s'il "
@@ -144,51 +144,51 @@ ERASED: dict[str, Text] = {
         "|Pour {n} lecteurs dont l'accès a pris fin, rien ne dit que l'hébergeur l'ait fermé : "
         "s'ils ont gardé ce qu'ils ont reçu, ils peuvent encore l'ouvrir ; voir « Qui peut lire "
         "».",
-        "For {n} reader whose access has ended, nothing says that the host closed it: who kept "
-        "what was received can still open that; see “Who may read”."
-        "|For {n} readers whose access has ended, nothing says that the host closed it: who kept "
-        "what was received can still open that; see “Who may read”.",
+        "For {n} reader whose access has ended, nothing says that the host closed it: whoever "
+        "kept what was received can still open it; see “Who may read”."
+        "|For {n} readers whose access has ended, nothing says that the host closed it: whoever "
+        "kept what was received can still open it; see “Who may read”.",
     ),
     "banner.shut-out": Text(
         "Pour {n} lecteur révoqué, la fermeture de l'accès chez l'hébergeur est déclarée, non "
         "constatée ; voir « Qui peut lire »."
         "|Pour {n} lecteurs révoqués, la fermeture de l'accès chez l'hébergeur est déclarée, non "
         "constatée ; voir « Qui peut lire ».",
-        "For {n} reader who was revoked, that access at the host is closed is somebody's word, and "
-        "was not seen; see “Who may read”."
-        "|For {n} readers who were revoked, that access at the host is closed is somebody's word, "
-        "and was not seen; see “Who may read”.",
+        "For {n} revoked reader, the access at the host is said to be closed, and was not seen "
+        "closed; see “Who may read”."
+        "|For {n} revoked readers, the access at the host is said to be closed, and was not seen "
+        "closed; see “Who may read”.",
     ),
     "q.intact.erased": Text(
         "Depuis l'effacement, {n} objet ne peut plus être déchiffré avec les clés des "
         "destinataires : ce qu'il contient aujourd'hui ne peut plus être comparé."
         "|Depuis l'effacement, {n} objets ne peuvent plus être déchiffrés avec les clés des "
         "destinataires : ce qu'ils contiennent aujourd'hui ne peut plus être comparé.",
-        "Since the erasure {n} object cannot be decrypted by the recipients' keys: what it holds "
-        "today can no longer be compared."
-        "|Since the erasure {n} objects cannot be decrypted by the recipients' keys: what they "
-        "hold today can no longer be compared.",
+        "Since the erasure {n} object can no longer be decrypted with the recipients' keys: what "
+        "it holds today can no longer be compared."
+        "|Since the erasure {n} objects can no longer be decrypted with the recipients' keys: "
+        "what they hold today can no longer be compared.",
     ),
     "q.what.erased": Text(
         "Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait {n} "
         "objet a été effacé le {began} ; voir « Jeux de données rendus indéchiffrables »."
         "|Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait "
         "{n} objets a été effacé le {began} ; voir « Jeux de données rendus indéchiffrables ».",
-        "Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} object was "
-        "erased on {began}; see “Datasets that no key opens any more”."
-        "|Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} objects was "
-        "erased on {began}; see “Datasets that no key opens any more”.",
+        "Dataset “{dataset}” no longer opens with the recipients' keys: what opened {n} object "
+        "was erased on {began}; see “Datasets made undecipherable”."
+        "|Dataset “{dataset}” no longer opens with the recipients' keys: what opened {n} objects "
+        "was erased on {began}; see “Datasets made undecipherable”.",
     ),
     "keys.but": Text(
         "{n} objet rendu indéchiffrable ne s'ouvre plus avec aucune de ces clés."
         "|{n} objets rendus indéchiffrables ne s'ouvrent plus avec aucune de ces clés.",
-        "{n} object, made unreadable, opens with none of these keys any more."
-        "|{n} objects, made unreadable, open with none of these keys any more.",
+        "{n} object, made undecipherable, no longer opens with any of these keys."
+        "|{n} objects, made undecipherable, no longer open with any of these keys.",
     ),
     "q.what.originals": Text(
         "Cet outil n'a pas effacé les originaux : qui lit la source peut encore les lire en clair.",
-        "This tool did not erase the originals: who reads the source can read them in the clear "
-        "still.",
+        "This tool did not erase the originals: whoever reads the source can still read them in "
+        "the clear.",
     ),
     "q.what.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "
@@ -205,24 +205,25 @@ ERASED: dict[str, Text] = {
         "plus."
         "|Dont {n} objets ({size}) du jeu « {dataset} », que les clés des destinataires n'ouvrent "
         "plus.",
-        "Of these {n} object ({size}) of dataset “{dataset}”, which the recipients' keys open no "
-        "more."
-        "|Of these {n} objects ({size}) of dataset “{dataset}”, which the recipients' keys open no "
-        "more.",
+        "Of these {n} object ({size}) of dataset “{dataset}”, which the recipients' keys no "
+        "longer open."
+        "|Of these {n} objects ({size}) of dataset “{dataset}”, which the recipients' keys no "
+        "longer open.",
     ),
     "packs.gone": Text(
         "{n} fichier de l'outil, compté ici, a été effacé de la cible depuis, sur décision."
         "|{n} fichiers de l'outil, comptés ici, ont été effacés de la cible depuis, sur décision.",
-        "{n} file of the tool, counted here, was erased from the target since, as was decided."
-        "|{n} files of the tool, counted here, were erased from the target since, as was decided.",
+        "{n} file of the tool, counted here, has since been erased from the target, by decision."
+        "|{n} files of the tool, counted here, have since been erased from the target, by "
+        "decision.",
     ),
     "leaving.packs": Text(
         "{n} fichier de l'outil, vérifié, a été effacé depuis sur décision : il n'est pas compté "
         "ici."
         "|{n} fichiers de l'outil, vérifiés, ont été effacés depuis sur décision : ils ne sont pas "
         "comptés ici.",
-        "{n} verified file of the tool was erased since, as was decided: it is not counted here."
-        "|{n} verified files of the tool were erased since, as was decided: they are not counted "
+        "{n} verified file of the tool has since been erased by decision: it is not counted here."
+        "|{n} verified files of the tool have since been erased by decision: they are not counted "
         "here.",
     ),
     "leaving.rest": Text(

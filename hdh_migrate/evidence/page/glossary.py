@@ -8,10 +8,12 @@ from hdh_migrate.evidence.page.text import Text
 
 GLOSSARY: Final[dict[str, Text]] = {
     "words": Text("Mots", "Words"),
-    "words.inventoried": Text("inventorié", "listed"),
+    "words.inventoried": Text("inventorié", "inventoried"),
     "words.inventoried.means": Text(
-        "vu dans la liste de la source, qu'une règle du plan l'ait ensuite exclu ou non",
-        "seen in the source's listing, whether a rule of the plan then left it behind or not",
+        "vu dans la liste de la source, qu'une règle du plan l'ait ensuite exclu ou non ; les "
+        "fichiers de l'outil s'y ajoutent",
+        "seen in the source's listing, whether a rule of the plan then left it behind or not; the "
+        "tool's own files are added",
     ),
     "words.digest": Text("empreinte", "digest, fingerprint"),
     "words.digest.means": Text(

@@ -14,9 +14,9 @@ HEADERS: dict[str, Text] = {
         "qu'aucune clé ne manque dans les paquets, le destinataire seul peut le voir.",
         "Objects are at the target without their header: without the pack that has its key, an "
         "object does not open. Packs are sealed for the recipients by X25519 and ML-KEM-768 "
-        "together; what is copied from the host today stays closed even to who can break X25519 "
-        "tomorrow. The numbers and the root follow from the manifest; that no key is missing in "
-        "the packs, only a recipient can see.",
+        "together; what is copied from the host today stays closed even to someone who can break "
+        "X25519 tomorrow. The numbers and the root follow from the manifest; that no key is "
+        "missing in the packs, only a recipient can see.",
     ),
     "packs.at-target": Text("Sur la cible", "At the target"),
     "packs.copy": Text("Seconde copie", "Second copy"),
@@ -31,10 +31,10 @@ HEADERS: dict[str, Text] = {
         "{when} ; voir « Jeux de données rendus indéchiffrables »."
         "|Les nombres ci-dessus sont d'avant un effacement : {n} paquets ont été effacés, à partir "
         "du {when} ; voir « Jeux de données rendus indéchiffrables ».",
-        "The numbers above are of before an erasure: {n} pack was erased, from {when} on; see "
-        "“Datasets that no key opens any more”."
-        "|The numbers above are of before an erasure: {n} packs were erased, from {when} on; see "
-        "“Datasets that no key opens any more”.",
+        "The numbers above are from before an erasure: {n} pack was erased, from {when} on; see "
+        "“Datasets made undecipherable”."
+        "|The numbers above are from before an erasure: {n} packs were erased, from {when} on; "
+        "see “Datasets made undecipherable”.",
     ),
     "packs.value": Text(
         "{n} paquet, {size}|{n} paquets, {size}", "{n} pack, {size}|{n} packs, {size}"

@@ -77,22 +77,20 @@ HOLDERS: dict[str, Text] = {
         "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
     ),
     "holders.stored": Text(
-        "le {when}, {opened} ouverts sur {n} objet tiré au sort chez l'hébergeur (lus en entier : "
+        "le {when}, {n} objet tiré au sort chez l'hébergeur : ouverts, {opened} ; lus en entier, "
+        "{whole}"
+        "|le {when}, {n} objets tirés au sort chez l'hébergeur : ouverts, {opened} ; lus en "
+        "entier, {whole}",
+        "on {when}, opened {opened} of {n} object drawn at random at the host (read whole: "
         "{whole})"
-        "|le {when}, {opened} ouverts sur {n} objets tirés au sort chez l'hébergeur (lus en "
-        "entier : {whole})",
-        "on {when}, opened {opened} of {n} object drawn by chance at the host (read whole: "
-        "{whole})"
-        "|on {when}, opened {opened} of {n} objects drawn by chance at the host (read whole: "
+        "|on {when}, opened {opened} of {n} objects drawn at random at the host (read whole: "
         "{whole})",
     ),
     "holders.unstored": Text(
         "jamais essayée sur ce qui est chez l'hébergeur",
         "never tried on what is at the host",
     ),
-    "holders.untried": Text(
-        "aucun essai distinct au journal", "no trial of its own in the journal"
-    ),
+    "holders.untried": Text("aucun essai distinct au journal", "no separate trial in the journal"),
     "holders.alone": Text(
         "Les {n} clés privées sont déclarées chez un même détenteur, {holder} : s'il les perd, "
         "plus rien ne s'ouvre, et il n'y a pas de secours.",
@@ -124,15 +122,18 @@ HOLDERS: dict[str, Text] = {
         "|To verify them the tool decrypted at least {n} objects with this key or one before it.",
     ),
     "holders.runs": Text(
-        "Qui lance l'outil peut se servir de la clé privée {file}, et ouvrir tout objet.",
-        "Whoever runs the tool can use the private key {file}, and open every object.",
+        "Qui lance l'outil peut se servir de la clé privée {file}, et ouvrir tout ce qui est "
+        "chiffré pour elle.",
+        "Whoever runs the tool can use the private key {file}, and open all that is encrypted for "
+        "it.",
     ),
     "holders.used.value": Text(
-        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet.",
-        "{file}: whoever runs the tool can open every object with it.",
+        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout ce qui est chiffré pour "
+        "elle.",
+        "{file}: whoever runs the tool can open all that is encrypted for it.",
     ),
     "holders.used.which": Text(
-        "D'après le journal, c'est celle de {key}.", "By the journal it is that of {key}."
+        "D'après le journal, c'est celle de {key}.", "According to the journal it is that of {key}."
     ),
     "holders.used.unsaid": Text(
         "À laquelle de ces clés publiques elle correspond, le journal ne le dit pas.",

@@ -11,7 +11,7 @@ OVER_TIME: dict[str, Text] = {
         "What the journal tells of what changed while the migration lasted.",
     ),
     "months.last": Text(
-        "Ci-dessous, les {n} dernières lignes sur {all}.", "Below the last {n} lines of {all}."
+        "Ci-dessous, les {n} dernières lignes sur {all}.", "Below are the last {n} lines of {all}."
     ),
     "not.ended": Text("arrêté avant la fin", "stopped before its end"),
     "col.batch": Text("Lot", "Batch"),
@@ -39,9 +39,9 @@ OVER_TIME: dict[str, Text] = {
         "earlier one. “Absent” counts what neither side has any more, too.",
     ),
     "looks.drawn.these": Text(
-        "Tirés au sort parmi ceux d'alors.", "Drawn by chance among those of then."
+        "Tirés au sort parmi ceux d'alors.", "Drawn at random from those verified then."
     ),
-    "looks.drawn": Text("tirés au sort", "drawn by chance"),
+    "looks.drawn": Text("tirés au sort", "drawn at random"),
     "col.looked": Text("Lus", "Read"),
     "col.absent": Text("Absents", "Absent"),
     "col.damaged": Text("Altérés", "Damaged"),
@@ -124,9 +124,9 @@ OVER_TIME: dict[str, Text] = {
         "manquent aux volumes échangés ci-dessus."
         "|{n} exécutions sur {all} se sont arrêtées net (arrêt brutal ou coupure) : leurs octets "
         "manquent aux volumes échangés ci-dessus.",
-        "{n} run of {all} ended without a last word (killed, or cut off): its bytes are missing "
+        "{n} of {all} runs ended without a last word (killed, or cut off): its bytes are missing "
         "from the traffic above."
-        "|{n} runs of {all} ended without a last word (killed, or cut off): their bytes are "
+        "|{n} of {all} runs ended without a last word (killed, or cut off): their bytes are "
         "missing from the traffic above.",
     ),
     "runs.resent": Text(
@@ -134,10 +134,10 @@ OVER_TIME: dict[str, Text] = {
         "première fois."
         "|{n} objets dont on ne savait pas où en était l'envoi ont été envoyés, de nouveau ou pour "
         "la première fois.",
-        "{n} object of which nobody knew how far its sending had come was sent, again or for the "
+        "{n} object whose sending had stopped at an unknown point was sent, again or for the "
         "first time."
-        "|{n} objects of which nobody knew how far their sending had come were sent, again or for "
-        "the first time.",
+        "|{n} objects whose sending had stopped at an unknown point were sent, again or for the "
+        "first time.",
     ),
     "runs.continued": Text(
         "L'envoi d'un grand objet a été poursuivi là où il s'était arrêté."

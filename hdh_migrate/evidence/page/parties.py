@@ -88,7 +88,7 @@ PARTIES: dict[str, Text] = {
     ),
     "keep.file.statement": Text(
         "la déclaration, que la signature couvre ; tout le reste en dépend",
-        "the statement, which the signature covers; all the rest hangs on it",
+        "the statement, which the signature covers; all the rest depends on it",
     ),
     "keep.file.manifest": Text(
         "une ligne par objet : noms, tailles, empreintes",
@@ -115,12 +115,13 @@ PARTIES: dict[str, Text] = {
         "Le certificat de l'autorité d'horodatage que le plan nomme ({trust}) ; le jeton "
         "(timestamp.tsr) est dans ce dossier s'il a été obtenu.",
         "The certificate of the time-stamping authority that the plan names ({trust}); the token "
-        "(timestamp.tsr) is in this folder if one was had.",
+        "(timestamp.tsr) is in this folder if one was obtained.",
     ),
     "keep.beside.checkpoint": Text(
         "Le point de contrôle du journal (le nom du dossier, puis .checkpoint), de préférence "
         "chez quelqu'un d'autre.",
-        "The journal's checkpoint (the folder's name, then .checkpoint), best with somebody else.",
+        "The journal's checkpoint (the folder's name, then .checkpoint), preferably held by "
+        "somebody else.",
     ),
     "keep.earlier": Text("Rapports antérieurs", "Earlier reports"),
     "keep.earlier.value": Text(
@@ -152,8 +153,8 @@ PARTIES: dict[str, Text] = {
     "custody.keyed": Text(
         "Pour qui ne doit pas les voir, l'opérateur peut établir un rapport sans noms d'objets "
         "({command}) ; les personnes que le plan déclare y restent nommées.",
-        "For whom must not see them, the operator can make a report without the objects' names "
-        "({command}); the people whom the plan declares are still named in it.",
+        "For anyone who must not see them, the operator can make a report without the objects' "
+        "names ({command}); the people whom the plan declares are still named in it.",
     ),
     # --- endpoints -----------------------------------------------------------------------------
     "n.requests": Text("{n} requête|{n} requêtes", "{n} request|{n} requests"),

@@ -68,9 +68,9 @@ READERS: dict[str, Text] = {
         "En plus des destinataires du chiffrement. À la date dite, l'hébergeur ferme l'accès là où "
         "cet outil l'y a réglé ; la clé du lecteur, elle, ouvrirait encore une copie qu'il aurait "
         "gardée. Ce qui a été lu ne peut pas être repris.",
-        "Besides those for whom the data is encrypted. On the day said the host closes the access "
-        "where this tool set it there; the reader's key would still open a copy that was kept. "
-        "What was read cannot be taken back.",
+        "In addition to those for whom the data is encrypted. On the stated day the host closes "
+        "the access where this tool set it there; the reader's key would still open a copy that "
+        "was kept. What was read cannot be taken back.",
     ),
     "readers.c4gh": Text(
         "Le paquet d'un lecteur dont la clé est « c4gh » n'est protégé que par X25519.",
@@ -97,22 +97,24 @@ READERS: dict[str, Text] = {
         "»."
         "|{n} lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir des objets : voir « Qui peut "
         "lire ».",
-        "{n} reader was given since, for a key of his own, what opens objects: see “Who may read”."
-        "|{n} readers were given since, for keys of their own, what opens objects: see “Who may "
-        "read”.",
+        "{n} reader has since been given, for a key of their own, what opens objects: see “Who "
+        "may read”."
+        "|{n} readers have since been given, for keys of their own, what opens objects: see “Who "
+        "may read”.",
     ),
     "q.for.revoked": Text(
         "{n} de ces accès est révoqué.|{n} de ces accès sont révoqués.",
-        "Of these {n} was revoked.|Of these {n} were revoked.",
+        "{n} of these was revoked.|{n} of these were revoked.",
     ),
     "q.for.closed": Text(
         "La fermeture d'un accès chez l'hébergeur est déclarée par une seule personne, non "
         "constatée.",
-        "That an access was closed at the host is one person's word, and was not seen.",
+        "Only one person's word says that an access was closed at the host; it was not seen "
+        "closed.",
     ),
     "readers.last": Text(
         "Ci-dessous, les {n} dernières autorisations sur {all}.",
-        "Below the last {n} grants of {all}.",
+        "Below are the last {n} grants of {all}.",
     ),
     "col.reader": Text("Autorisation d'un lecteur", "Grant of a reader"),
     "col.permit": Text("Permis, finalité", "Permit, purpose"),
@@ -147,10 +149,10 @@ READERS: dict[str, Text] = {
     ),
     "host.seen": Text(
         "une seconde personne déclare l'y avoir vu fermé",
-        "a second person says to have seen it closed there",
+        "a second person says they saw it closed there",
     ),
     "host.unset": Text(
         "l'outil n'y a rien réglé : aucun accès ne se fermera de lui-même à la date dite",
-        "this tool set nothing there: no access closes by itself on the day said",
+        "this tool set nothing there: no access closes by itself on the stated day",
     ),
 }

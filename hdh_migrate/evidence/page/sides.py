@@ -77,10 +77,8 @@ SIDES: dict[str, Text] = {
         "when tried again count here.",
     ),
     "errors.notes": Text(
-        "{n} note, à lire sous « Constats », n'y est pas comptée."
-        "|{n} notes, à lire sous « Constats », n'y sont pas comptées.",
-        "{n} note, to be read under “Findings”, is not counted here."
-        "|{n} notes, to be read under “Findings”, are not counted here.",
+        "{n} note est à lire sous « Constats ».|{n} notes sont à lire sous « Constats ».",
+        "{n} note is under “Findings”.|{n} notes are under “Findings”.",
     ),
     "errors.none": Text(
         "Aucune, à la source, à la cible ni dans l'outil ; ni les notes, ni les requêtes qu'un "

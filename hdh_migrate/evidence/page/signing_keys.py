@@ -40,7 +40,7 @@ SIGNING_KEYS: Final[dict[str, Text]] = {
         "À comparer avec celle que donne {name}, à qui le plan attribue cette clé, par une autre "
         "voie que ce dossier.",
         "Compare it with the one that {name}, to whom the plan gives this key, tells you by "
-        "another way than this folder.",
+        "another route than this folder.",
     ),
     "signing.from.nobody": Text(
         "Le plan ne dit pas de qui la recevoir : à demander à qui signe les rapports.",

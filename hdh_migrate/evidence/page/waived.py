@@ -181,12 +181,12 @@ WAIVED: dict[str, Text] = {
     "waiver.after": Text(
         "Fait ensuite, sans dérogation en vigueur pour ce contrôle ; si l'acte en demandait une, "
         "ce dossier ne le dit pas :",
-        "Done later, with no waiver of this check in force; whether that asked for one, this "
-        "folder does not say:",
+        "Done later, with no waiver of this check in force; whether one was needed, this folder "
+        "does not say:",
     ),
     "waiver.after.none": Text(
         "Fait ensuite, sans reposer sur une dérogation de ce contrôle, d'après le journal :",
-        "Done later, and by the journal it did not rest on a waiver of this check:",
+        "Done later, and according to the journal not resting on a waiver of this check:",
     ),
     "waivers.who": Text(
         "Le journal a le nom de session et l'empreinte de la clé. Si le responsable de traitement "
@@ -196,35 +196,35 @@ WAIVED: dict[str, Text] = {
     ),
     "waivers.whose": Text(
         "À qui est une clé qui n'a pas de nom ici, ce dossier ne le dit pas.",
-        "Whose a key is that has no name here, this folder does not say.",
+        "Who owns a key that has no name here, this folder does not say.",
     ),
     "waivers.key": Text(
         "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas non plus.",
-        "Where the key was that signed them, this folder does not say either.",
+        "Where the key that signed them lay, this folder does not say either.",
     ),
     "banner.waived": Text(
         "{n} contrôle a été écarté sur simple signature ({many}{over}), sans qu'une autorité l'ait "
         "permis : {what}{excused} ; voir « Dérogations »."
         "|{n} contrôles ont été écartés sur simple signature ({many}{over}), sans qu'une autorité "
         "l'ait permis : {what}{excused} ; voir « Dérogations ».",
-        "{n} check was set aside by a signature alone ({many}{over}), with no authority's leave: "
-        "{what}{excused}; see “Waivers”."
-        "|{n} checks were set aside by signatures alone ({many}{over}), with no authority's leave: "
-        "{what}{excused}; see “Waivers”.",
+        "{n} check was set aside by a signature alone ({many}{over}), without any authority's "
+        "permission: {what}{excused}; see “Waivers”."
+        "|{n} checks were set aside by signatures alone ({many}{over}), without any authority's "
+        "permission: {what}{excused}; see “Waivers”.",
     ),
     "banner.waived.each": Text("« {what} »", "“{what}”"),
     "n.waivers": Text("{n} dérogation|{n} dérogations", "{n} waiver|{n} waivers"),
     "n.waivers.all": Text(
         ", qui ne compte plus|, qui ne comptent plus",
-        ", which counts no more|, which count no more",
+        ", no longer in force|, no longer in force",
     ),
     "n.waivers.over": Text(
         ", dont {n} ne compte plus|, dont {n} ne comptent plus",
-        ", {n} of them counting no more|, {n} of them counting no more",
+        ", {n} of them no longer in force|, {n} of them no longer in force",
     ),
     "banner.excused": Text(
         " ; {n} constat passe ainsi| ; {n} constats passent ainsi",
-        "; {n} finding passes so|; {n} findings pass so",
+        "; {n} finding passes this way|; {n} findings pass this way",
     ),
     "banner.waived.own": Text(
         "Signé sous le nom de session {login} ; l'outil a été lancé sous ce même nom.",
@@ -235,7 +235,7 @@ WAIVED: dict[str, Text] = {
     ),
     "waivers.ever": Text(
         "Celles qui ne comptent plus sont montrées aussi.",
-        "Those that count no more are shown, too.",
+        "Those no longer in force are shown, too.",
     ),
     "waiver.since": Text("compte depuis le {since}", "counts since {since}"),
     "waiver.plan": Text(
@@ -244,11 +244,11 @@ WAIVED: dict[str, Text] = {
     ),
     "waiver.day": Text(
         "a compté à partir du {since} ; son dernier jour est passé",
-        "counted from {since} on; its last day is over",
+        "counted from {since} on; its last day has passed",
     ),
     "waiver.taken": Text(
         "a compté du {since} au {ended} : elle a été retirée, ou sa clé ne permet plus de déroger",
-        "counted from {since} until {ended}: it was taken away, or its key may waive no more",
+        "counted from {since} until {ended}: it was withdrawn, or its key may no longer waive",
     ),
     "waiver.gap": Text(
         "Du {ended} au {until}, aucune ne comptait pour ce contrôle.",
