@@ -541,6 +541,7 @@ ENDS: dict[LeftTask, tuple[str, MigrationStanding, MigrationStanding]] = {
     LeftTask.ABSENT: (
         "judge", one_batch(absences=((NOW, 2),), whole=False), one_batch(whole=False)
     ),
+    LeftTask.LET_GO: ("verify", one_batch(let_go=2, let_go_at=NOW), one_batch(let_go_at=NOW)),
     LeftTask.DONE_WITHOUT: (
         "waive",
         settled(bases=(("A", "2026-11-24"),), done=(("run", NOW),)),
