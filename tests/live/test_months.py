@@ -133,7 +133,7 @@ def test_what_arrived_at_the_source_in_the_window_is_on_every_page(switched: Sit
 
     (first,), (batch,) = switched.section("datasets"), switched.section("batches")
     late = {
-        **deepcopy(first), "name": "late", "include": [{"glob": "emc2/pmsi/late.csv"}],
+        **deepcopy(first), "name": "late", "include": [{"modified_since": "2020-01-01"}],
         "target": {**first["target"], "prefix": "late/"},
     }  # fmt: skip
     more = {"name": "late", "datasets": ["late"]}

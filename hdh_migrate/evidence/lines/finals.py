@@ -9,16 +9,65 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.events.event import Event
 from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.selection import NO_CONDITIONS
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.results.switches import Finalization
 from hdh_migrate.telemetry import counted
+
+_PASSING: Final = frozenset({"older_than", "newer_than", "tier", "tags"})
+"""What may hold of an object on one day, and not on another, while its bytes are the same."""
+
+
+@frozen_row
+class TakingRules:
+    """What a dataset takes of its place; each rule is of the form of a canonical plan."""
+
+    include: tuple[Mapping[str, object], ...]
+    exclude: tuple[Mapping[str, object], ...]
+    as_of: bool
+    """It is meant as it was at a moment."""
+
+    @classmethod
+    def of(cls, planned: Mapping[str, Any]) -> Self:
+        """Return those of a dataset of a canonical plan."""
+        return cls(
+            include=tuple(_asked(one) for one in planned.get("include") or ()),
+            exclude=tuple(_asked(one) for one in planned.get("exclude") or ()),
+            as_of=isinstance(planned["source"].get("versions"), Mapping),
+        )
+
+    def take_after(self, other: TakingRules, *, day: str) -> bool:
+        """Say whether, of what was written since a day, they surely take whatever `other` takes."""
+        dated = any(
+            one.keys() == {"modified_since"} and str(one["modified_since"]) <= day
+            for one in self.include
+        )
+        wide = not self.include or dated or (bool(other.include) and _in(other, self))
+        return wide and all(_lasts(one) and one in other.exclude for one in self.exclude)
+
+
+def _in(other: TakingRules, rules: TakingRules) -> bool:
+    return all(_lasts(one) and one in rules.include for one in other.include)
+
+
+def _lasts(rule: Mapping[str, object]) -> bool:
+    return _PASSING.isdisjoint(rule)
+
+
+def _asked(rule: str | Mapping[str, object]) -> Mapping[str, object]:
+    """Return what a rule asks of an object."""
+    if isinstance(rule, str):
+        return {"glob": rule}
+    return {
+        name: one for name, one in rule.items() if name not in NO_CONDITIONS and one is not None
+    }
 
 
 @frozen_row
@@ -36,6 +85,16 @@ class PlacedDataset:
     excluded: int
     listed: str | None
     """When its source was last listed whole."""
+    rules: TakingRules
+
+    def takes_after(self, own: PlacedDataset) -> bool:
+        """Say whether it surely took what another at its place would have taken, and came later.
+
+        Later than that one was last listed.
+        """
+        if own.listed is None or self.rules.as_of:
+            return False
+        return not self.excluded or self.rules.take_after(own.rules, day=own.listed[:10])
 
 
 @frozen_row
@@ -51,12 +110,14 @@ class FollowedSource:
     excluded: int
     """A rule left these behind."""
     everywhere: bool
-    """Every place of the batch was listed whole."""
+    """Every place of the batch was listed whole, and no rule left anything behind there that was
+    written after the batch itself was last listed."""
 
     @classmethod
     def of(cls, batch: str, at: str, datasets: Collection[PlacedDataset]) -> Self | None:
         """Return what became of the places of a batch that ended at a moment; None: nothing did."""
         own = {one.name: one.place for one in datasets if one.batch == batch}
+        at_place = {one.place: one for one in datasets if one.batch == batch}
         since = [
             (one, one.listed)
             for one in datasets
@@ -67,7 +128,9 @@ class FollowedSource:
         if not since:
             return None
         first = {one.name for one, _ in since}
-        whole = {one.place for one, _ in since if one.closed}
+        whole = {
+            one.place for one, _ in since if one.closed and one.takes_after(at_place[one.place])
+        }
         return cls(
             by=tuple(dict.fromkeys(one.batch for one, _ in since)),
             at=min((listed for _, listed in since), key=seconds_of),
@@ -114,9 +177,9 @@ class FinalSwitch:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing waits of what was passed over: as many were moved since, all is listed.
+        """Whether nothing waits of what was passed over: all of it that is left was moved since.
 
-        Fewer would mean that some were left behind by a rule, or are gone from the source.
+        Fewer objects than were passed over would mean that some are gone from the source.
         """
         since = self.since
         return (
@@ -195,6 +258,7 @@ def finals(
 def _placed(predicate: Predicate, listed: Iterable[tuple[str, Event]]) -> list[PlacedDataset]:
     batch_of = {one["name"]: one["batch"] for one in predicate["datasets"]}
     listings = Listings.of(listed, batch_of)
+    planned = {one["name"]: one for one in predicate["plan"]["canonical"]["datasets"]}
     return [
         PlacedDataset(
             name=one["name"], batch=one["batch"],
@@ -203,6 +267,7 @@ def _placed(predicate: Predicate, listed: Iterable[tuple[str, Event]]) -> list[P
             - (one["own_verified"]["objects"] if "own_verified" in one else 0),
             left=one["tally"]["failed"]["objects"] + one["tally"]["pending"]["objects"],
             excluded=one["tally"]["excluded"]["objects"], listed=listings.of_dataset(one["name"]),
+            rules=TakingRules.of(planned[one["name"]]),
         )
         for one in predicate["datasets"]
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
@@ -19,7 +20,12 @@ from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.endings import DatedEnding, endings
-from hdh_migrate.evidence.lines.finals import NONE_PASSED, FollowedSource, PlacedDataset
+from hdh_migrate.evidence.lines.finals import (
+    NONE_PASSED,
+    FollowedSource,
+    PlacedDataset,
+    TakingRules,
+)
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
@@ -251,7 +257,7 @@ def _batches(
         look, after = looks.get(name), _after_deletion(story)
         final = ended(story) or NONE_PASSED
         if final.late or final.unlisted:
-            placed = placed or _placed(desk, ledger, listings)
+            placed = placed or [*_placed(desk, plan, ledger, listings)]
             final = replace(final, since=FollowedSource.of(name, final.at, placed))
         decided = story is None or not final.undecided(observed_of(story))
         end = NONE_PASSED if decided else final
@@ -284,23 +290,23 @@ def _batches(
         )
 
 
-def _placed(desk: Desk, ledger: SqliteLedger, listings: Listings) -> list[PlacedDataset]:
-    """Return where each dataset lies at the source, and what came of it."""
-    found = []
+def _placed(
+    desk: Desk, plan: Mapping[str, Any], ledger: SqliteLedger, listings: Listings
+) -> Iterator[PlacedDataset]:
+    """Yield where each dataset of a canonical plan lies at the source, and what came of it."""
+    planned = {one["name"]: one for one in plan["datasets"]}
     for row in ledger.datasets():
         place = desk.loaded.plan.dataset(row.name).source.place
         own = sum(one.dataset == row.id for one in ledger.own_verified(row.batch, 0, _OWN_AT_ONCE))
-        found.append(
-            PlacedDataset(
-                name=row.name, batch=row.batch, place=(place.bucket, place.prefix),
-                closed=row.sealed,
-                verified=ledger.tally(row.id, State.VERIFIED).objects - own,
-                left=ledger.tally(row.id, *_LEFT).objects,
-                excluded=ledger.tally(row.id, State.EXCLUDED).objects,
-                listed=listings.of_dataset(row.name),
-            )
+        yield PlacedDataset(
+            name=row.name, batch=row.batch, place=(place.bucket, place.prefix),
+            closed=row.sealed,
+            verified=ledger.tally(row.id, State.VERIFIED).objects - own,
+            left=ledger.tally(row.id, *_LEFT).objects,
+            excluded=ledger.tally(row.id, State.EXCLUDED).objects,
+            listed=listings.of_dataset(row.name),
+            rules=TakingRules.of(planned[row.name]),
         )  # fmt: skip
-    return found
 
 
 def _missing(ledger: SqliteLedger) -> LooksInTurn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hdh_migrate.evidence.lines.finals import (
     FinalSwitch,
     FollowedSource,
     PlacedDataset,
+    TakingRules,
 )
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
@@ -128,10 +130,43 @@ def test_what_another_place_or_half_a_listing_has_ends_nothing(
     assert "Complet et intact" not in page
 
 
+def rules(*include: str | dict[str, str], exclude: Sequence[dict[str, str]] = ()) -> TakingRules:
+    return TakingRules.of({"source": {}, "include": include, "exclude": exclude})
+
+
+SCRATCH, LATER = {"glob": "tmp/**", "reason": "r"}, {"modified_since": "2026-03-01"}
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "takes"),
+    [
+        (rules(), rules(), True),
+        (rules(), rules("*.csv"), True),
+        (rules("*.csv"), rules("*.csv"), True),
+        (rules("*.csv", "*.txt"), rules("*.csv"), True),
+        (rules("*.csv"), rules("*.csv", "*.txt"), False),
+        (rules("*.csv"), rules(), False),
+        (rules(LATER), rules(), True),
+        (rules("a", LATER), rules(), True),
+        (rules({"modified_since": "2026-03-02"}), rules(), False),
+        (rules({**LATER, "prefix": "a"}), rules(), False),
+        (rules(exclude=[SCRATCH]), rules(), False),
+        (rules(exclude=[SCRATCH]), rules(exclude=[{**SCRATCH, "reason": "another"}]), True),
+        (rules(LATER, exclude=[SCRATCH]), rules(exclude=[SCRATCH]), True),
+        (rules(exclude=[{"older_than": "1d"}]), rules(exclude=[{"older_than": "1d"}]), False),
+        (rules({"tier": "Hot"}), rules({"tier": "Hot"}), False),
+    ],
+)
+def test_whose_rules_surely_take_what_came_later(
+    other: TakingRules, own: TakingRules, takes: bool
+) -> None:
+    assert other.take_after(own, day="2026-03-01") is takes
+
+
 def test_a_source_that_was_listed_before_the_end_is_not_followed() -> None:
     own = PlacedDataset(
         name="pmsi", batch="pilot", place=("b", "p/"), closed=True, verified=9, left=0,
-        excluded=0, listed="2026-03-01T00:00:00Z",
+        excluded=0, listed="2026-03-01T00:00:00Z", rules=rules(),
     )  # fmt: skip
     after = "2026-03-02T09:00:01Z"
     other = replace(own, name="rest", batch="rest", verified=3, listed=after)
@@ -147,8 +182,13 @@ def test_a_source_that_was_listed_before_the_end_is_not_followed() -> None:
     assert not settled(replace(other, listed=ENDED_AT))
     assert not settled(replace(other, listed=None))
     assert not settled(replace(other, left=1))
-    assert settled(replace(other, excluded=9)), "as many were moved as were passed over"
-    assert not settled(replace(other, excluded=9, verified=2))
+    dated = replace(other, excluded=9, rules=rules({"modified_since": "2026-03-01"}))
+    assert settled(dated), "what is left behind is older"
+    assert not settled(replace(dated, verified=2))
+    tomorrow = rules({"modified_since": "2026-03-02"})
+    assert not settled(replace(dated, rules=tomorrow)), "the first day is left out"
+    assert settled(replace(dated, rules=tomorrow, excluded=0))
+    assert not settled(replace(other, rules=TakingRules.of({"source": {"versions": {"as_of": 1}}})))
     assert not settled(replace(other, verified=2)), "one is gone from the source"
     second = replace(own, name="scans", place=("b", "s/"))
     assert not settled(other, second), "of one place of two"
