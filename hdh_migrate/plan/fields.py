@@ -273,7 +273,10 @@ def _account_url(value: str) -> str:
             "must be the account's address alone, without a container, such as"
             " https://myaccount.blob.core.windows.net"
         )
-    if (urlsplit(value).hostname or "").partition(".")[0].endswith("-secondary"):
+    labels = (urlsplit(value).hostname or "").split(".")
+    if "dfs" in labels[1:2]:
+        raise refusal("is the Data Lake endpoint; give the same account's .blob. endpoint")
+    if labels[0].endswith("-secondary"):
         raise refusal(
             "is a read-only secondary, which lags behind: what was written last would be missing"
             " without a trace; give the account's own address"

@@ -111,7 +111,7 @@ class AzureReport:
         found = self._rule.get("filters")
         filters = found if isinstance(found, dict) else {}
         prefixes = [str(one) for one in _list(filters, "prefixMatch")]
-        if prefixes and not any(wanted.startswith(_whole_name(one)) for one in prefixes):
+        if prefixes and not any(map(wanted.startswith, prefixes)):
             inside = any(one.startswith(wanted) for one in prefixes)
             return "a part of it only" if inside else "another container or prefix"
         for one in map(str, _list(filters, "excludePrefix")):
@@ -251,11 +251,6 @@ def _read(path: Path, most: int) -> bytes:
 def _list(section: Mapping[str, object], name: str) -> list[Any]:
     found = section.get(name)
     return found if isinstance(found, list) else []
-
-
-def _whole_name(prefix: str) -> str:
-    """Return a prefix of names; that of a whole container may come without its slash."""
-    return prefix if "/" in prefix else f"{prefix}/"
 
 
 def _moment(cell: Any) -> str:  # noqa: ANN401 - JSON

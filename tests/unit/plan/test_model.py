@@ -88,6 +88,7 @@ def test_a_value_at_the_edge_of_its_rule_is_accepted(
         ("source.account_url", "http://localhost.example.org"),
         ("source.account_url", "https://hdhprod.blob.core.windows.net/emc2"),
         ("source.account_url", "https://hdhprod-secondary.blob.core.windows.net"),
+        ("source.account_url", "https://hdhprod.dfs.core.windows.net"),
         ("source.account_url", "https://user@host.example"),
         ("source.account_url", "https://host.example?sv=1"),
         ("source.account_url", "https://host.example?"),

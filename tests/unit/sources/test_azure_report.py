@@ -146,6 +146,7 @@ def test_a_file_that_is_not_of_its_format_is_refused(tmp_path: Path, form: str) 
         (["emc22/"], "another container or prefix"),
         (["emc2/pmsi/2024/"], "a part of it only"),
         (["emc2"], None),
+        (["em"], None),  # of several containers: a prefix is one of their names, too
         (["x", "emc2/pm"], None),
     ],
 )
