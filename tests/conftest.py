@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import sys
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import suppress
@@ -50,7 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.getoption("dist", "no") == "no":
         for name in FIXTURES:
-            config.pluginmanager.import_plugin(name)
+            if (
+                name in sys.modules
+            ):  # a folder's own conftest has imported it: pytest tests/contract
+                config.pluginmanager.register(sys.modules[name], name)
+            else:
+                config.pluginmanager.import_plugin(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,6 +30,7 @@ from tests.support.doors import loopback
 from tests.support.fakes import LIMITS, FakeSource, FakeTarget
 from tests.support.fixtures import s3_client
 from tests.support.sftp import sftp_source
+from tests.support.strict_blob import CONTAINER, SAS, StrictBlob
 from tests.support.strict_s3 import StrictS3
 from tests.support.toy import TOKEN, ToySource
 
@@ -90,6 +91,30 @@ def _azure_blob(get: Get, folder: Path) -> SourceRig:
         empty=replace(place, prefix="nothing/"),
         put=lambda key, data: client.upload_blob(key, data, overwrite=True),
         drop=client.delete_blob,
+    )
+
+
+def _strict_blob(get: Get, folder: Path) -> SourceRig:
+    del folder
+    server = StrictBlob()
+    server.__enter__()
+    get("request").addfinalizer(lambda: server.__exit__(None, None, None))
+    account = AzureAccount(server.url, SasAuthorizer(SAS), loopback(server.url))
+    place = Place(bucket=CONTAINER)
+
+    def drop(key: str) -> None:
+        server.blobs[:] = [blob for blob in server.blobs if blob.name != key]
+
+    def put(key: str, data: bytes) -> None:
+        drop(key)
+        server.put(key, data, moment="")
+
+    return SourceRig(
+        source=AzureBlobSource(account, page_size=PAGE, recount_size=3),
+        place=place,
+        empty=replace(place, prefix="nothing/"),
+        put=put,
+        drop=drop,
     )
 
 
@@ -172,6 +197,7 @@ SOURCES: Mapping[str, SourceEntry] = {
         traits=frozenset(("prefixes", "range digests")),
         gone=SourceChanged,  # the emulator looks at If-Match first; Azure itself says 404
     ),
+    "strict blob": SourceEntry(make=_strict_blob, traits=frozenset(("prefixes", "range digests"))),
     "azure-sftp": SourceEntry(make=_azure_sftp, odd=(*ODD, *BYTES)),
     "folder": SourceEntry(make=_folder, odd=(*ODD, *BYTES)),
     "fake": SourceEntry(

@@ -9,6 +9,7 @@ It answers as the service's REST reference says, or refuses; of writes it knows 
   `LegalHold`, `ImmutabilityPolicyUntilDate`, `ImmutabilityPolicyMode`, `Owner`, `Group`,
   `Permissions`, `Acl` come with their words only. The metadata of a blob under a customer's key is
   `Encrypted="true"` and empty.
+- "Get Blob": a digest of a range of up to 4 MiB if it is asked for.
 - "Get Blob", "Get Blob Properties": `versionid` and `snapshot` name one entry, the current version
   as well; 412 ConditionNotMet, 409 BlobArchived, 409 BlobUsesCustomerSpecifiedEncryption.
 - "List Blobs", where the namespace is hierarchical: `showonly=deleted` lists deleted paths, each
@@ -25,6 +26,9 @@ It answers as the service's REST reference says, or refuses; of writes it knows 
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -103,6 +107,7 @@ class StrictBlob:
     ) -> None:  # fmt: skip
         self.hierarchical, self.refused, self.unknown = hierarchical, refused, unknown
         self.blobs: list[StoredBlob] = []
+        self._numbers = itertools.count(1)
         self.keeps, self.deleted_apart = "", False
         self.answers: dict[str, tuple[int, str]] = {}
         """What each method is answered about blobs, whatever was asked."""
@@ -131,7 +136,7 @@ class StrictBlob:
 
     def put(self, name: str, data: bytes = b"", form: str = "", **more: Any) -> StoredBlob:
         """Have an entry; entries of one name are listed in the order in which they came."""
-        number = len(self.blobs) + 1
+        number = next(self._numbers)
         more.setdefault("moment", f"2024-01-02T03:04:{number:02}.0000000Z")
         blob = StoredBlob(name, data, form, etag=f"0x8D{number:08X}", **more)
         self.blobs.append(blob)
@@ -311,7 +316,14 @@ def _handler(server: StrictBlob) -> type[AnsweringHandler]:
                 self._send(416, {"x-ms-error-code": "InvalidRange"}, b"")
                 return
             told["Content-Range"] = f"bytes {start}-{end}/{len(blob.data)}"
-            self._send(206, told, blob.data[start : end + 1])
+            piece = blob.data[start : end + 1]
+            if self.headers.get("x-ms-range-get-content-md5") == "true":
+                if len(piece) > 4 << 20:
+                    self._send(400, {"x-ms-error-code": "OutOfRangeInput"}, b"")
+                    return
+                digest = hashlib.md5(piece, usedforsecurity=False).digest()
+                told["Content-MD5"] = base64.b64encode(digest).decode()
+            self._send(206, told, piece)
 
         def _send(
             self, status: int, headers: Mapping[str, str], body: bytes, length: int | None = None
