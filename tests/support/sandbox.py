@@ -23,7 +23,7 @@ from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import Bucket, Container, new_container
 from tests.support.rotated import strict_bucket
-from tests.support.site import Said, Site, script
+from tests.support.site import WRITERS, Said, Site, script
 from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Bucket as StrictBucket
 from tests.support.strict_s3.store import Version
@@ -70,6 +70,7 @@ class Sandbox:
         for container, corpus in ((pmsi, PMSI), (site.container, SCANS)):
             for key, body in corpus.items():
                 container.client.upload_blob(key, body)
+        pmsi.let_policies(**WRITERS)
         self._write_plan(pmsi)
         self._write_keys()
         self.put("scans/0002.dcm.c4gh", b"not ours")
@@ -110,6 +111,7 @@ class Sandbox:
         script(self.folder / "bin" / "tell", "cat > told")
         site.environ |= {
             "S_TIER": site.container.server.sas("w"),
+            "S_WRITER": pmsi.sas_by("shut-out"),  # of the batch that is switched
             "HDH_READER_ID": site.environ["T_ID"],
             "HDH_READER_SECRET": site.environ["T_SECRET"],
             "ADMIN_ID": site.environ["T_ID"],

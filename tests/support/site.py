@@ -39,6 +39,9 @@ CORPUS = {
     "tmp/scratch": b"left behind",
 }
 
+WRITERS = {"writers": "rcwd", "shut-out": "rl"}
+"""Stored access policies of a container whose writers are shut out by taking their rights away."""
+
 
 @dataclass(slots=True)
 class Said:
@@ -251,7 +254,7 @@ def site(
 def new_site(folder: Path, container: Container, bucket: Bucket) -> Site:
     """Fill the container; write keys and a plan, of which nothing has been run."""
     upload(container, CORPUS)
-    container.let_policies(**{"writers": "rcwd", "shut-out": "rl"})
+    container.let_policies(**WRITERS)
     keys = folder / "keys"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer"):
