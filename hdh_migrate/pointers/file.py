@@ -71,10 +71,15 @@ class PointerInFile:
                 problems = list(self._hindrances(found.status, folder))
         except MigrateError as error:
             denied = isinstance(error, AccessDenied)
-            return [Problem(where=self._where, what=str(error), hint=error.hint, auth=denied)]
+            what = self._bare(error)
+            return [Problem(where=self._where, what=what, hint=error.hint, auth=denied)]
         except OSError as error:
-            return [Problem(where=self._where, what=str(self._translated(error)))]
+            return [Problem(where=self._where, what=self._bare(self._translated(error)))]
         return [*problems, *credential_in(value, self._where)]
+
+    def _bare(self, error: Exception) -> str:
+        """Return what an error says, without the file that it names: a problem names it itself."""
+        return str(error).removeprefix(f"{self._where}: ")
 
     def _hindrances(self, status: os.stat_result, folder: int) -> Iterator[Problem]:
         if status.st_nlink > 1:

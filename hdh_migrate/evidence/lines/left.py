@@ -54,6 +54,7 @@ class LeftTask(StrEnum):
     ERASED = "erased", "erase PLAN --dataset NAME --headers"
     SWITCH = "switch", "cutover start PLAN --batch NAME"
     SWITCHING = "switching", "cutover start PLAN --batch NAME"
+    GOING_BACK = "going-back", "cutover rollback PLAN --batch NAME"
     FINALIZE = "finalize", "cutover finalize PLAN --batch NAME"
     RELIST = "relist", "run PLAN --refresh"
     READ_BACK = "read-back", "verify PLAN --again"
@@ -206,7 +207,7 @@ _NEXT: Final[Mapping[str, LeftTask]] = {
     "preparing": LeftTask.SWITCHING,
     "switching": LeftTask.SWITCHING,
     "switched": LeftTask.SWITCHING,
-    "rolling back": LeftTask.SWITCHING,
+    "rolling back": LeftTask.GOING_BACK,
     "decommission under way": LeftTask.DELETING,
     "decommission requested": LeftTask.OBSERVE,
 }

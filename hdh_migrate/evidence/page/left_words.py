@@ -144,6 +144,11 @@ LEFT: dict[str, Text] = {
         "Finish the cutover that was begun: batch {names}."
         "|Finish the cutover that was begun: batches {names}.",
     ),
+    "left.going-back": Text(
+        "Achever le retour commencé : lot {names}.|Achever le retour commencé : lots {names}.",
+        "End the way back that was begun: batch {names}."
+        "|End the way back that was begun: batches {names}.",
+    ),
     "left.finalize": Text(
         "Rendre la bascule définitive, après le {at} : lot {names}."
         "|Rendre la bascule définitive, après le {at} : lots {names}.",

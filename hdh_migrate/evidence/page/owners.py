@@ -48,7 +48,9 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
         ),
         "controller",
     ),
-    **dict.fromkeys((LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.FINALIZE), "approved"),
+    **dict.fromkeys(
+        (LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.GOING_BACK, LeftTask.FINALIZE), "approved"
+    ),
     **dict.fromkeys((LeftTask.KEY, LeftTask.KEY_STORED), "holders"),
     **dict.fromkeys(
         (LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS),

@@ -43,7 +43,8 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     if now.stage is not CutoverStage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
-            hint="finish what was begun first; nothing was changed",
+            hint='finish what was begun first ("hdh-migrate status PLAN" says by which command);'
+            " nothing was changed",
         )
     early = not scene.judged("finalize").passed(now.window_until)
     reasons = list[str]()

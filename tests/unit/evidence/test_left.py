@@ -62,7 +62,7 @@ def test_nothing_is_left_where_all_is_done() -> None:
         (None, True, [LeftTask.SWITCH, LeftTask.SOURCE]),
         ("rolled back", True, [LeftTask.SWITCH, LeftTask.SOURCE]),
         ("preparing", True, [LeftTask.SWITCHING]),
-        ("rolling back", True, [LeftTask.SWITCHING]),
+        ("rolling back", True, [LeftTask.GOING_BACK]),  # a start is refused there
         ("fallback window", True, [LeftTask.FINALIZE, LeftTask.SOURCE]),
         ("finalized", True, [LeftTask.SOURCE]),
         ("decommission under way", True, [LeftTask.DELETING]),
@@ -573,6 +573,9 @@ ENDS: dict[LeftTask, tuple[str, MigrationStanding, MigrationStanding]] = {
     LeftTask.SWITCH: ("cutover start", one_batch(stage=None), one_batch(stage="fallback window")),
     LeftTask.SWITCHING: (
         "cutover start", one_batch(stage="switched"), one_batch(stage="fallback window")
+    ),
+    LeftTask.GOING_BACK: (
+        "cutover rollback", one_batch(stage="rolling back"), one_batch(stage="rolled back")
     ),
     LeftTask.FINALIZE: (
         "cutover finalize", one_batch(stage="fallback window"), one_batch(**FINAL)
