@@ -8,14 +8,26 @@ from typing import Final
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
+from hdh_migrate.events.objects import ObjectsVerified
+from hdh_migrate.events.run import RunStarted
 from hdh_migrate.evidence.verifier.members import StatedLook
-from hdh_migrate.frozen import mutable_row
+from hdh_migrate.frozen import frozen_row, mutable_row
 from hdh_migrate.jsonform import ABSENT
 
 NUMBERED: Final = 20
 """Of more objects that one look missed, the numbers are not shown."""
 
 LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookingAgain, LookedAgain, LookEnded)
+
+
+@frozen_row
+class MendedBy:
+    """When the last object that a look missed was verified again, and in which run."""
+
+    at: str
+    run: str
+    """When that began."""
+    user: str
 
 
 @mutable_row
@@ -37,6 +49,10 @@ class LookLine:
     """Whether what was read was drawn by chance."""
     missed: tuple[tuple[int, str], ...] = ()
     """Numbers of the first that were gone or damaged, each with which of both."""
+    away: int = 0
+    """So many of them were not verified again yet."""
+    mended: MendedBy | None = None
+    """None: not all of them were, or the journal does not tell which."""
 
     @property
     def absent(self) -> int:
@@ -55,18 +71,27 @@ class LooksInTurn:
     def __init__(self) -> None:
         self._lines: dict[tuple[str, int], LookLine] = {}
         self._drawn: set[tuple[str, int]] = set()
+        self._run = "", ""
+        self.away: dict[int, list[LookLine]] = {}
+        """What looks missed that was not verified again yet."""
 
     @classmethod
     def of(cls, events: Iterable[tuple[str, Event]]) -> LooksInTurn:
         """Return what events tell."""
         made = cls()
-        for _, event in events:
-            made.take(event)
+        for at, event in events:
+            made.take(at, event)
         return made
 
-    def take(self, event: Event) -> None:
+    def take(self, at: str, event: Event) -> None:
         """Take one event."""
         match event:
+            case RunStarted():
+                self._run = at, event.user
+            case ObjectsVerified() if self.away:
+                for one in (line for number in event.ids for line in self.away.pop(number, ())):
+                    one.away -= 1
+                    one.mended = None if one.away else MendedBy(at, *self._run)
             case LookingAgain(sampled=True):
                 self._drawn.add((event.batch, event.number))
             case LookedAgain():
@@ -80,6 +105,9 @@ class LooksInTurn:
                 gone = ((number, "gone") for number in event.gone)
                 damaged = ((number, "damaged") for number in event.damaged)
                 one.missed = (*one.missed, *gone, *damaged)[: NUMBERED + 1]
+                for number in (*event.gone, *event.damaged):
+                    self.away.setdefault(number, []).append(one)
+                    one.away, one.mended = one.away + 1, None
                 one.replaced += len(event.replaced)
                 one.unread += len(event.unread)
                 one.lost += 0 if event.lost is ABSENT else len(event.lost)

@@ -716,6 +716,12 @@ CATALOGUE: dict[str, Text] = {
     "findings.mended": Text(
         "tout y est de nouveau vérifié depuis.", "since then all of it is verified there again."
     ),
+    "findings.mended.by": Text(
+        "tout y est de nouveau vérifié depuis le {when}, par l'exécution commencée le {run} sous "
+        "le nom de session {user}.",
+        "all of it is verified there again since {when}, by the run begun on {run} under the login "
+        "{user}.",
+    ),
     "findings.unmended": Text(
         "rien ne montre encore que tout y soit de nouveau vérifié.",
         "nothing shows yet that all of it is verified there again.",

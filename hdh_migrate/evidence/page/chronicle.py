@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.grants import GrantAsked, GrantClosedByHand, GrantRevoked
 from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
-from hdh_migrate.events.objects import ObjectDrifted, SendingAgain
+from hdh_migrate.events.objects import ObjectDrifted, ObjectsVerified, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read_body
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
@@ -93,6 +93,8 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     *HARM_EVENTS, *ACTS, *PASSING,
 )  # fmt: skip
 
+_VERIFIED: Final = f'"kind":"{ObjectsVerified.kind}"'.encode()
+"""Looked at once something is to be verified again."""
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
 
 
@@ -191,7 +193,7 @@ class Chronicle:
         self.approvals.extend(approvals_of(at, event))
         self.waivers.take(at, event)
         self.taken_back.take(event)
-        self.looks.take(event)
+        self.looks.take(at, event)
         self.harm.take(at, event)
         self.passed.take(at, event)
         self.refusals.take(at, event)
@@ -390,16 +392,16 @@ NOTHING: Final = Chronicle()
 def chronicle_of(journal: Path) -> Chronicle:
     """Return what a bundle's journal tells; an event of another form tells nothing."""
     found = Chronicle()
-    for at, event in _events(journal):
+    for at, event in _events(journal, found.looks.away):
         found.take(at, event)
     return found
 
 
-def _events(journal: Path) -> Iterator[tuple[str, Event]]:
+def _events(journal: Path, away: Collection[int]) -> Iterator[tuple[str, Event]]:
     with journal.open("rb") as file:
         for line in file:
-            if not any(mark in line for mark in _MARKS):
-                continue  # most are of objects: these are never parsed
+            if not any(mark in line for mark in _MARKS) and not (away and _VERIFIED in line):
+                continue  # most are of objects: these are not parsed
             body = json.loads(line)
             try:
                 yield body["at"], read_body(KINDS[body["kind"]], body["body"])

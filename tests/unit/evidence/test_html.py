@@ -36,7 +36,7 @@ from hdh_migrate.events.looks import (
     ObjectRestored,
     ObjectRestoring,
 )
-from hdh_migrate.events.objects import ObjectsSuperseded
+from hdh_migrate.events.objects import ObjectsSuperseded, ObjectsVerified
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.events.run import ContentsRecorded, ExchangeTotal, RunEnded, RunStarted
@@ -986,7 +986,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {
             "records": good,
             "looks": [{**LOOK, "gone": 1, "damaged": 0, "replaced": 0, "unread": 0}],
-            "months": [*missed(), *missed(2, 12)],
+            "months": [*missed(), *missed(2, 12), *verified_again(4711)],
         },
         {
             "records": good,
@@ -1115,6 +1115,14 @@ def missed(number: int = 1, *damaged: int) -> list[tuple[str, str, dict[str, Any
     )  # fmt: skip
     told = (look, replace(look, gone=(), damaged=damaged))
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
+
+
+def verified_again(*numbers: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a run that verified these objects again."""
+    event = ObjectsVerified(
+        ids=numbers, datasets={"pmsi": len(numbers)}, rows_sha256="0" * 64, extras_sha256="0" * 64
+    )
+    return [*ran("claire@ops", 1), ("2026-03-02T11:00:00Z", event.kind, event.as_json())]
 
 
 def listed_again(gone: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -1796,6 +1804,20 @@ def test_a_page_says_for_whom_a_readers_key_is_where_the_plan_does(
             tmp_path / str(number), [record("a")], signer=key, months=revoked(1), **more
         )["fr"].plain  # fmt: skip
         assert tuple(page.count(one) for one in words) == told
+
+
+def test_a_page_says_when_and_in_which_run_what_a_look_missed_was_mended(
+    tmp_path: Path, key: Signer
+) -> None:
+    looks = [{**LOOK, "gone": 1, "damaged": 1, "replaced": 0, "unread": 0}]
+    for number, (again, there) in enumerate((((4711, 12), True), ((4711,), False), ((), False))):
+        months = [*missed(1, 12), *(verified_again(*again) if again else ())]
+        page = written(
+            tmp_path / str(number), [record("a")], signer=key, looks=looks, months=months
+        )["fr"].plain  # fmt: skip
+        said = "tout y est de nouveau vérifié depuis le 2 mars 2026 à 11:00:00 UTC, par l\u2019exé"
+        assert (said in page) is there
+        assert ("sous le nom de session claire@ops." in page) is there
 
 
 def test_once_everything_is_moved_nothing_is_forecast(tmp_path: Path, key: Signer) -> None:
