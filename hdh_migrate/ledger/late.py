@@ -76,7 +76,7 @@ class Late(Objects):
 
     def failed_objects(self, dataset: int) -> list[int]:
         """Return the ids of the objects that ended in a finding."""
-        return [row[0] for row in self._rows(self._sql["failed_of"], (dataset,))]
+        return [row[0] for row in self._rows(self._sql["failed_of"], (dataset, 0, -1))]
 
     def close_finding(self, number: int) -> None:
         """Note that a finding is over."""

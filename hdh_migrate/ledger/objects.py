@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import starmap
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.headers import HeadersLedger
+from hdh_migrate.ledger.journalling import IDS
 from hdh_migrate.ledger.rows import entry_of, extra_of, hex_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import (
@@ -274,29 +275,33 @@ class Objects(UploadsLedger, HeadersLedger):
             self._moved(entry.dataset, entry.obj.size, State.SENT, None)
             self._moved(entry.dataset, obj.size, None, State.SENT)
 
-    def failures(self, dataset: int) -> list[tuple[int, str]]:
-        """Return the id of each object that failed, with the code that ended it."""
-        rows = self._rows(self._sql["failed_of"], (dataset,))
-        return [(number, reason) for number, _, reason in rows]
-
     @all_or_nothing
-    def retry_failed(self, dataset: int, ids: Collection[int] | None = None) -> int:
+    def retry_failed(
+        self,
+        dataset: int,
+        which: Callable[[Mapping[int, str]], Collection[int]] | None = None,
+    ) -> int:
         """Let every failed object that could end otherwise wait again; return how many.
 
-        With `ids` only those of them.
+        With `which` only those that it chooses of each portion, given as ids with the codes that
+        ended them: as many may have failed as there are.
         """
-        rows = self._rows(self._sql["failed_of"], (dataset,))
-        again = [row for row in rows if not row[2].startswith("kind-")]
-        if ids is not None:
-            again = [row for row in again if row[0] in ids]
-        if again:
-            self._write_out()  # rows that failed just now are covered before they may be let go
-            self._replace(FAILED_ROWS, {row[0] for row in again})
-        for entry, size, _ in again:
-            self._do(self._sql["again"], (entry,))
-            self._close_findings("object", entry)
-            self._moved(dataset, size, State.FAILED, State.LISTED)
-        return len(again)
+        count = after = 0
+        while rows := self._rows(self._sql["failed_of"], (dataset, after, IDS)):
+            after = rows[-1][0]
+            again = {row[0]: row[1:] for row in rows if not row[2].startswith("kind-")}
+            if which is not None:
+                chosen = which({entry: reason for entry, (_, reason) in again.items()})
+                again = {entry: row for entry, row in again.items() if entry in chosen}
+            if again:
+                self._write_out()  # rows that failed just now are covered before they may be let go
+                self._replace(FAILED_ROWS, {*again})
+            for entry, (size, _) in again.items():
+                self._do(self._sql["again"], (entry,))
+                self._close_findings("object", entry)
+                self._moved(dataset, size, State.FAILED, State.LISTED)
+            count += len(again)
+        return count
 
     def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:
         """Return one object by its key."""

@@ -156,8 +156,8 @@ UPDATE object SET state = 5, sha256 = ?, stored_sha256 = ?, level = ?, verdict =
 -- again: a failed object waits again, because the plan was run again.
 UPDATE object SET state = 0, reason = NULL, verdict = NULL, drifts = 0 WHERE id = ?;
 
--- failed_of: failed objects of a dataset with the code that ended them.
-SELECT id, size, reason FROM object WHERE dataset = ? AND state = 6 ORDER BY id;
+-- failed_of: the first failed objects of a dataset after an id, with the code that ended them.
+SELECT id, size, reason FROM object WHERE dataset = ? AND state = 6 AND id > ? ORDER BY id LIMIT ?;
 
 -- records: every object of a dataset in key order, for the manifest.
 SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size, stored_sha256,

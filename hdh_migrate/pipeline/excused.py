@@ -8,9 +8,9 @@ new attempt would make a new finding that nobody has waived.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from hdh_migrate.codes import Severity
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.events.refreshes import RetryingFailed
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT, Absent
@@ -89,8 +89,7 @@ def retry(ledger: Ledger, row: DatasetRow, waivers: Waivers) -> None:
     """Let the failed objects of a dataset wait again that could end otherwise; commit that."""
     spared = excused(ledger, [row], waivers)
     if spared:
-        ids = {number for number, _ in ledger.failures(row.id)}
-        ledger.retry_failed(row.id, ids - spared)
+        ledger.retry_failed(row.id, lambda failed: failed.keys() - spared)
     else:
         ledger.retry_failed(row.id)
 
@@ -100,23 +99,25 @@ def retry_asked(ledger: Ledger, batch: str, again: RetryRequest) -> Counter[str]
 
     Waivers do not matter: who asks for an object wants to know how it ends now.
     """
-    rows, reasons = working_set(ledger, batch), Counter[str]()
-    names, open_ones = {row.name for row in rows}, dict[int | None, set[str]]()
-    for found in ledger.findings():
-        if found["severity"] != Severity.NOTE and found["dataset"] in names:
-            open_ones.setdefault(found["object"], set()).add(found["code"])
+    reasons = Counter[str]()
+
+    def which(failed: Mapping[int, str]) -> Collection[int]:
+        """Choose of a portion; those that every inventory looks at by itself are in none."""
+        open_ones, chosen = dict[int, set[str]](), dict[int, str]()
+        for number, code in ledger.told_of(failed):
+            known = Code.known(code)
+            if known is None or known.severity is not Severity.NOTE:
+                open_ones.setdefault(number, set()).add(code)
+        for number, reason in failed.items():
+            codes = open_ones.get(number) or {reason}
+            if asked := codes.intersection(again.codes or codes):
+                chosen[number] = min(asked)
+        reasons.update(chosen.values())
+        return chosen.keys()
+
     with ledger.whole():
-        for row in rows:
-            chosen = dict[int, str]()
-            for number, reason in ledger.failures(row.id):
-                codes = open_ones.get(number) or {reason}
-                if reason.startswith("kind-"):
-                    continue  # every inventory looks at these again by itself
-                if asked := codes.intersection(again.codes or codes):
-                    chosen[number] = min(asked)
-            if chosen:
-                ledger.retry_failed(row.id, chosen.keys())
-                reasons.update(chosen.values())
+        for row in working_set(ledger, batch):
+            ledger.retry_failed(row.id, which)
         if reasons:
             ledger.event(
                 RetryingFailed(batch=batch, asked=again.codes, reasons=reasons, user=again.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from hdh_migrate.events.event import Event
@@ -167,13 +167,15 @@ class TransferLedger(Protocol):
     def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
         """Describe an object that is about to fail as the source does now, for its next attempt."""
 
-    def failures(self, dataset: int) -> list[tuple[int, str]]:
-        """Return the id of each object that failed, with the code that ended it."""
-
-    def retry_failed(self, dataset: int, ids: Collection[int] | None = None) -> int:
+    def retry_failed(
+        self,
+        dataset: int,
+        which: Callable[[Mapping[int, str]], Collection[int]] | None = None,
+    ) -> int:
         """Let every failed object that could end otherwise wait again; return how many.
 
-        With `ids` only those of them.
+        With `which` only those that it chooses of each portion, given as ids with the codes that
+        ended them: as many may have failed as there are.
         """
 
     def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:

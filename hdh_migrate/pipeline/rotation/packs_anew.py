@@ -118,7 +118,7 @@ class PacksAnew:
                 continue
             found.add(row.id)
             if row.state is State.FAILED:
-                ledger.retry_failed(dataset.id, {row.id})
+                ledger.retry_failed(dataset.id, {row.id}.intersection)
             if row.state is not State.SENT:
                 self._send(dataset, row.key)
         return found

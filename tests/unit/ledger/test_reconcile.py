@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import SqliteLedger, chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import connect
+from hdh_migrate.ledger.journalling import IDS
 from hdh_migrate.model import Listed, ObjectInfo, State
 from tests.support.events import run_started
 from tests.support.quiet import FakeClock
@@ -336,6 +337,36 @@ def test_failures_that_are_tried_again_leave_the_others_covered(
     con.close()
     with pytest.raises(LedgerDamaged, match="that failed"):
         reconciled(path)
+
+
+@pytest.mark.slow
+def test_of_as_many_failures_as_there_are_objects_a_portion_at_a_time_is_held(
+    tmp_path: Path,
+) -> None:
+    make_private(tmp_path / "state")
+    ledger = SqliteLedger.open(tmp_path / "state" / "many" / "ledger.db", FakeClock())
+    ledger.start("d" * 64, b"{}", [("one", "pilot")], diff=lambda was, now: ())
+    ledger.event(run_started("d" * 64))
+    rows = [listed(f"k{n:05}", State.LISTED, None) for n in range(IDS + 10)]
+    ledger.add_page(1, rows, None)
+    ledger.seal(1, inventoried(ledger, 1))
+    for entry in ledger.todo("small", 1, IDS + 10):
+        ledger.failed(entry, State.LISTED, "denied", "unverifiable")
+        ledger.finding(Code.DENIED, "may not be read", dataset=1, entry=entry.id)
+    ledger.commit()
+    portions = list[int]()
+
+    def which(failed: Mapping[int, str]) -> Collection[int]:
+        portions.append(len(failed))
+        return [number for number in failed if number > 5]
+
+    assert ledger.retry_failed(1, which) == IDS + 5
+    ledger.commit()
+    assert portions == [IDS, 10]
+    assert ledger.tally(1, State.FAILED).objects == 5
+    assert sum(1 for _ in ledger.findings()) == 5
+    ledger.reconcile()
+    ledger.close()
 
 
 def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
