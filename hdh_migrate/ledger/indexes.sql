@@ -10,10 +10,10 @@ CREATE INDEX IF NOT EXISTS event_kind ON event (kind);
 
 -- `status` asks which objects are lost, and what looks missed: of a million findings and of years of
 -- looks these are a few. The queries have to repeat these conditions word for word.
-CREATE INDEX IF NOT EXISTS event_loss ON event (seq) WHERE kind = 'findings'
+CREATE INDEX IF NOT EXISTS event_losses ON event (kind) WHERE kind = 'findings'
   AND (instr(body, '"code":"decommission-target-lost"') OR instr(body, '"code":"target-replaced"')
        OR instr(body, '"code":"vanished-lost"'));
-CREATE INDEX IF NOT EXISTS event_missed ON event (seq) WHERE kind = 'looked-again'
+CREATE INDEX IF NOT EXISTS event_missing ON event (kind) WHERE kind = 'looked-again'
   AND NOT (instr(body, '"damaged":[]') AND instr(body, '"gone":[]'));
 
 -- A report asks for what the plan leaves behind: of a million objects as a rule a few, or none.
