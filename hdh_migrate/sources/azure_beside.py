@@ -102,7 +102,11 @@ class MovedForms:
 
 
 def asked(account: AzureAccount, place: Place, unread: set[str]) -> tuple[str, ...]:
-    """Return the words for the other forms that an account knows; what is not seen joins."""
+    """Return the words for the other forms that an account knows; what is not seen joins.
+
+    What is known word by word and not together is not asked for: better current blobs alone than
+    no listing.
+    """
     found = list[str]()
     for word, trace in (*LOOKS, (UNCOMMITTED, Trace.UNCOMMITTED)):
         may = _may(account, place, word)
@@ -110,6 +114,9 @@ def asked(account: AzureAccount, place: Place, unread: set[str]) -> tuple[str, .
             found.append(word)
         elif may is None and _may(account, place, ""):
             unread.add(f"{_FORMS[trace]}s")
+    if found[1:] and not _may(account, place, ",".join(("metadata", *found))):
+        unread.update(f"{form}s" for form in _FORMS.values())
+        return ()
     return tuple(found)
 
 

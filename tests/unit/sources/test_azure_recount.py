@@ -193,6 +193,29 @@ def test_what_an_account_without_versions_cannot_tell_of_a_moment_is_said(moment
         assert ("what was deleted since then cannot be seen" in note.detail) is (moment == "")
 
 
+class OneByOne(StrictBlob):
+    """Knows every form, and no two of them in one listing."""
+
+    def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
+        if len({"snapshots", "versions", "deleted"} & {*query.get("include", "").split(",")}) > 1:
+            return 400, "InvalidQueryParameterValue", b""
+        return super().listed(query)
+
+
+def test_forms_that_cannot_be_listed_together_are_said_to_be_unread() -> None:
+    place = Place(bucket=CONTAINER, prefix="")
+    with OneByOne() as server:
+        server.container = {}
+        filled(server)
+        one = source(server)
+        assert [brief.key for brief in one.recount(place)] == [f"{n}" for n in range(8)]
+        [note] = one.notes(place)
+        assert note.detail == (
+            "the source does not let read: earlier versions, snapshots, soft-deleted blobs,"
+            " uncommitted blobs"
+        )
+
+
 class Breaking(StrictBlob):
     """Breaks off each page of several entries once, in its last entry."""
 
