@@ -11,6 +11,7 @@ from tests.campaign import page, troubles
 from tests.campaign.matrix import FAULTS, by_test
 from tests.campaign.parts import Once, Part, Tally, repeat
 from tests.campaign.planted import PLANTED, ROOT, Planted
+from tests.support.every import every
 
 
 def test_each_fault_has_a_test_or_a_reason() -> None:
@@ -19,7 +20,8 @@ def test_each_fault_has_a_test_or_a_reason() -> None:
         assert bool(fault.tests) is not bool(fault.not_ours), fault
 
 
-@pytest.mark.parametrize("path", sorted({path for path, _ in by_test()}))
+@pytest.mark.slow
+@every("path", sorted({path for path, _ in by_test()}))
 def test_each_test_that_is_named_is_there(path: str) -> None:
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     there = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
@@ -27,7 +29,8 @@ def test_each_test_that_is_named_is_there(path: str) -> None:
     assert {name for where, name in by_test() if where == path} <= there
 
 
-@pytest.mark.parametrize("fault", PLANTED, ids=lambda fault: fault.name)
+@pytest.mark.slow
+@every("fault", PLANTED, ids=lambda fault: fault.name)
 def test_each_planted_fault_can_be_planted(fault: Planted) -> None:
     for one in fault.edits():
         text = (ROOT / "hdh_migrate" / one.file).read_text("utf-8")

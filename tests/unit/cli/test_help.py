@@ -19,6 +19,7 @@ from hdh_migrate.cli.menu import Leaf, Menu
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.lines.left import LeftTask
+from tests.support.every import every
 
 WIDTH = 80
 HEAVY = {"pydantic", "rich", "cryptography", "boto3", "yaml", "pycurl", "apsw", "jinja2"}
@@ -79,7 +80,7 @@ def test_a_listing_gives_each_verb_one_whole_line(names: tuple[str, ...]) -> Non
     assert "..." not in text.split("Usage", 1)[1].split("\n\n", 1)[1]
 
 
-@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+@every("names", LEAVES, ids=" ".join)
 def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) -> None:
     text = helped(names)
     assert all(len(line) <= WIDTH for line in text.splitlines())
@@ -97,7 +98,7 @@ def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) ->
         assert Exit.REFUSED in verb.exits, "a plan may be refused"
 
 
-@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+@every("names", LEAVES, ids=" ".join)
 def test_every_example_is_a_command_of_its_verb(names: tuple[str, ...]) -> None:
     import shlex
 
@@ -108,7 +109,7 @@ def test_every_example_is_a_command_of_its_verb(names: tuple[str, ...]) -> None:
         ALL[names].make_context(names[-1], words[len(called) :])  # a wrong word raises
 
 
-@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+@every("names", LEAVES, ids=" ".join)
 def test_every_verb_takes_the_options_of_every_verb(names: tuple[str, ...]) -> None:
     import shlex
 
@@ -134,7 +135,7 @@ def test_a_verb_that_does_not_name_an_option_of_every_verb_heeds_it_all_the_same
     assert done.stdout.split() == ["30", "20", "30"]  # WARNING and INFO of the standard library
 
 
-@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+@every("names", LEAVES, ids=" ".join)
 def test_what_an_option_takes_has_a_name(names: tuple[str, ...]) -> None:
     types = re.findall(r"^  (--[a-z-]+) <(?:path|str|int|float)\b.*?>", helped(names), re.MULTILINE)
     assert types == [], "give each a metavar: a word in capitals that says what it is"
@@ -186,7 +187,7 @@ def test_no_verb_needs_anything_large_before_it_is_called() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("task", [one for one in LeftTask if one.verb is not None])
+@every("task", [one for one in LeftTask if one.verb is not None])
 def test_a_verb_that_a_thing_left_to_do_names_is_one_with_these_options(task: LeftTask) -> None:
     words = (task.verb or "").split()
     called = tuple(takewhile(str.islower, words))

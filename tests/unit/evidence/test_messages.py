@@ -18,6 +18,7 @@ from hdh_migrate.evidence.page.messages import FORMS, french
 from hdh_migrate.evidence.page.messages.form import MessageForm
 from hdh_migrate.evidence.page.messages.remedies import said_remedy
 from hdh_migrate.evidence.page.messages.stores import TERMS
+from tests.support.every import every
 from tests.support.examples import many
 from tests.support.filled_forms import filled
 from tests.support.written_messages import unread, written_messages
@@ -306,7 +307,7 @@ def test_markup_in_a_parameter_stays_text() -> None:
     assert "{n}" in said
 
 
-@pytest.mark.parametrize("code", [one for one in Code if one.severity is Severity.FINDING])
+@every("code", [one for one in Code if one.severity is Severity.FINDING])
 def test_what_is_safe_and_what_to_do_is_said_in_french_with_the_same_commands(code: Code) -> None:
     found = said_remedy(code)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.every import every
 from tests.unit.evidence.builders import signer
 from tests.unit.evidence.rich import rich
 
@@ -97,8 +98,8 @@ def test_each_reader_has_ten_questions_or_more(reader: str) -> None:
     assert len(asked) == len({one.fr for one in asked}) == len({one.en for one in asked}) >= 10
 
 
-@pytest.mark.parametrize("question", questions(), ids=lambda one: one.en)
 @pytest.mark.parametrize("language", ["fr", "en"])
+@every("question", questions(), ids=lambda one: one.en)
 def test_a_question_is_answered_under_a_heading_of_the_page(
     pages: dict[str, Headings], question: Question, language: str
 ) -> None:

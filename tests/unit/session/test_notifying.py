@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-import jsonschema
 import pytest
+from jsonschema import Draft202012Validator
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
@@ -48,9 +49,14 @@ from tests.unit.session.test_metrics import ATTESTATION
 __all__ = ["plan"]
 
 END = "2028-01-31T00:00:00Z"
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs" / "schemas" / "notice.json").read_text("utf-8")
-)
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "notice.json"
+
+
+@cache
+def validator() -> Draft202012Validator:
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def hook(plan: Path) -> Iterator[Hook]:
         named(plan, webhook(found.url))
         yield found
     for one in found.taken:
-        jsonschema.validate(one, SCHEMA)
+        validator().validate(one)
 
 
 def webhook(url: str, more: str = "") -> str:
@@ -569,7 +575,7 @@ def test_a_program_sees_the_document_and_no_environment_but_its_own(
     named(plan, program(plan, "/bin/cat > got; /usr/bin/env > seen"))
     assert trial(opened(plan))["exit"] == Exit.OK
     document = json.loads((plan.parent / "got").read_bytes())
-    jsonschema.validate(document, SCHEMA)
+    validator().validate(document)
     assert document["type"] == "test"
     assert "canary" not in (plan.parent / "seen").read_text()
 
