@@ -81,7 +81,7 @@ def test_the_report_tells_who_may_read_and_both_verifiers_take_it(site: Site) ->
     key = site.folder / "keys" / "report.pub"
     site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
     agreed(bundle, key)
-    said = {"en": "1 reader was given since", "fr": "1 lecteur a reçu depuis"}
+    said = {"en": "1 reader has since been given", "fr": "1 lecteur a reçu depuis"}
     for language, words in (("en", "Who may read"), ("fr", "Qui peut lire")):
         page = (bundle / f"report.{language}.html").read_text()
         assert words in page

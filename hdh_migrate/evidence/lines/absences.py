@@ -140,6 +140,11 @@ class LooksInTurn:
         """Return whether what a look read was drawn by chance."""
         return (batch, number) in self._drawn
 
+    def whole(self, batch: str) -> str | None:
+        """Return when the last look at all that was verified of a batch began; None: none ended."""
+        ended = [one.at for one in self.lines if one.batch == batch and one.ended and not one.drawn]
+        return ended[-1] if ended else None
+
     def absent(self, batch: str) -> list[LookLine]:
         """Return the looks at a batch that found objects gone or damaged."""
         return [one for one in self.lines if one.batch == batch and one.absent]

@@ -47,7 +47,7 @@ def text(key: str, language: str, *, singular: bool = False) -> str:
 CATALOGUE: dict[str, Text] = {
     # --- head --------------------------------------------------------------------------------
     "title": Text("Rapport de migration", "Migration report"),
-    "written": Text("Établi le {when}", "Written on {when}"),
+    "written": Text("Établi le {when}", "Written on {when},"),
     "tool": Text("par {name} {version}", "by {name} {version}"),
     "restricted": Text(
         "Communication limitée : noms parfois identifiants.",
@@ -140,10 +140,10 @@ CATALOGUE: dict[str, Text] = {
         "montre encore qu'il y soit de nouveau."
         "|À un contrôle, la cible n'avait plus {n} objets vérifiés, ou plus intacts ; rien "
         "ne montre encore qu'ils y soient de nouveau.",
-        "At a look the target did not hold {n} verified object any more, or not intact; "
-        "nothing shows yet that it is there again."
-        "|At a look the target did not hold {n} verified objects any more, or not intact; "
-        "nothing shows yet that they are there again.",
+        "At a look the target no longer held {n} verified object, or held it damaged; nothing "
+        "shows yet that it is there again."
+        "|At a look the target no longer held {n} verified objects, or held them damaged; nothing "
+        "shows yet that they are there again.",
     ),
     "accepted": Text(
         "Complet lors de la vérification, puis remplacé et accepté",
@@ -332,8 +332,8 @@ CATALOGUE: dict[str, Text] = {
     "q.who": Text("Qui a signé ?", "Who signed?"),
     "q.who.key": Text("La clé Ed25519 d'empreinte", "The Ed25519 key with fingerprint"),
     "q.who.operator": Text(
-        "L'outil a été lancé sous le nom de session {login} (déclaré, non prouvé).",
-        "The tool was run under the login {login} (as declared, not proven).",
+        "L'outil a été lancé sous le nom de session {login} (non prouvé).",
+        "The tool was run under the login {login} (not proven).",
     ),
     "q.who.trust": Text(
         "À comparer avec une empreinte reçue par une autre voie que ce dossier.",

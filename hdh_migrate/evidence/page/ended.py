@@ -40,10 +40,10 @@ ENDED: dict[str, Text] = {
         "plus tel quel. Voir « Bascule »."
         "|La bascule a été rendue définitive malgré {n} objets vérifiés que la cible n'avait plus, "
         "ou plus tels quels. Voir « Bascule ».",
-        "The cutover was made final in spite of {n} verified object that the target did not hold "
-        "any more, or not as it was. See “Cutover”."
-        "|The cutover was made final in spite of {n} verified objects that the target did not hold "
-        "any more, or not as they were. See “Cutover”.",
+        "The cutover was made final in spite of {n} verified object that the target no longer "
+        "held, or not as it was. See “Cutover”."
+        "|The cutover was made final in spite of {n} verified objects that the target no longer "
+        "held, or not as they were. See “Cutover”.",
     ),
     "let-go.twice": Text(
         "Un même objet peut être compté ici et ci-dessus.",
@@ -78,10 +78,10 @@ ENDED: dict[str, Text] = {
         "plus tel quel."
         "|Lot {name}, le {when} (bascule définitive) : la cible n'avait plus {n} objets vérifiés, "
         "ou plus tels quels.",
-        "Batch {name}, {when} (cutover made final): the target did not hold {n} verified object "
-        "any more, or not as it was."
-        "|Batch {name}, {when} (cutover made final): the target did not hold {n} verified objects "
-        "any more, or not as they were.",
+        "Batch {name}, {when} (cutover made final): the target no longer held {n} verified "
+        "object, or not as it was."
+        "|Batch {name}, {when} (cutover made final): the target no longer held {n} verified "
+        "objects, or not as they were.",
     ),
     # --- the section on cutovers -----------------------------------------------------------------
     "final.source": Text(
@@ -112,9 +112,8 @@ ENDED: dict[str, Text] = {
     "final.target": Text(
         "malgré {n} objet vérifié que la cible n'avait plus, ou plus tel quel"
         "|malgré {n} objets vérifiés que la cible n'avait plus, ou plus tels quels",
-        "in spite of {n} verified object that the target did not hold any more, or not as it was"
-        "|in spite of {n} verified objects that the target did not hold any more, or not as they "
-        "were",
+        "in spite of {n} verified object that the target no longer held, or not as it was"
+        "|in spite of {n} verified objects that the target no longer held, or not as they were",
     ),
     "final.besides": Text(
         "la cible contenait en outre {n} objet qui n'est pas de ce lot"
@@ -144,10 +143,10 @@ ENDED: dict[str, Text] = {
         "s'il n'a pas été déplacé, ce qu'il est n'est que là."
         "|En plus, lot {name} : le {when}, {n} objets étaient nouveaux ou modifiés depuis la "
         "bascule ; ceux qui n'ont pas été déplacés ne sont que là.",
-        "Besides, batch {name}: on {when} {n} object was new or changed since the switch; unless "
+        "Besides, batch {name}: on {when}, {n} object was new or changed since the switch; unless "
         "it was moved, what it is now exists only there."
-        "|Besides, batch {name}: on {when} {n} objects were new or changed since the switch; those "
-        "that were not moved exist only there.",
+        "|Besides, batch {name}: on {when}, {n} objects were new or changed since the switch; "
+        "those that were not moved exist only there.",
     ),
     "source.late.unknown": Text(
         "En plus, lot {name} : ce qui est arrivé là depuis la bascule n'est pas connu ; la source "

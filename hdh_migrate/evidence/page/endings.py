@@ -29,8 +29,10 @@ def ending_when(one: DatedEnding, words: Words) -> Markup:
 ENDINGS: Final[dict[str, Text]] = {
     "ends": Text("Ce qui prend fin, et quand", "What ends, and when"),
     "ends.see": Text(
-        "D'autres dates sous « Ce qui prend fin, et quand » ; ce dossier n'en connaît pas plus.",
-        "More dates under “What ends, and when”; this folder knows of no others.",
+        "D'autres dates sous « Ce qui prend fin, et quand » ; à aucune, cet outil ne bascule, ne "
+        "supprime ni ne ferme rien de lui-même.",
+        "More dates under “What ends, and when”; on none of them does this tool switch, delete or "
+        "close anything by itself.",
     ),
     "ends.unknown": Text(
         "Un jour compte en entier, en UTC. Ce dossier ne sait pas jusqu'à quand valent les accès "

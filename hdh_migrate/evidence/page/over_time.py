@@ -38,8 +38,17 @@ OVER_TIME: dict[str, Text] = {
         "What each look read, and did not find as it was verified; a later look does not undo an "
         "earlier one. “Absent” counts what neither side has any more, too.",
     ),
-    "looks.drawn.these": Text(
-        "Tirés au sort parmi ceux d'alors.", "Drawn at random from those verified then."
+    "looks.drawn.whole": Text(
+        "Tirés au sort parmi ceux d'alors ; les autres ont été relus le {when}, ou vérifiés "
+        "depuis.",
+        "Drawn at random from those verified then; the others were read on {when}, or verified "
+        "since.",
+    ),
+    "looks.drawn.never": Text(
+        "Tirés au sort parmi ceux d'alors ; les autres n'ont pas tous été relus depuis leur "
+        "vérification.",
+        "Drawn at random from those verified then; not all of the others were read again since "
+        "they were verified.",
     ),
     "looks.drawn": Text("tirés au sort", "drawn at random"),
     "col.looked": Text("Lus", "Read"),

@@ -186,8 +186,10 @@ def _shown(value: object) -> Markup:
 
 OWNING: dict[str, Text] = {
     "left.dates": Text(
-        "Là où aucune date n'est donnée, ce dossier n'en connaît pas.",
-        "Where no date is given, this folder knows of none.",
+        "Là où aucune date n'est donnée, ce dossier n'en connaît pas ; cet outil ne bascule, ne "
+        "supprime ni ne ferme rien de lui-même.",
+        "Where no date is given, this folder knows of none; this tool switches, deletes or closes "
+        "nothing by itself.",
     ),
     "owner.until": Text(
         "Avant le {at}, si le délai de 72\u00a0heures part de ce constat.",

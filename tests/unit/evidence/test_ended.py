@@ -208,10 +208,10 @@ def test_a_source_that_was_not_listed_is_told_as_unknown(tmp_path: Path, key: Si
 def test_a_target_that_was_wanted_as_it_was_is_told(tmp_path: Path, key: Signer) -> None:
     english = pages(tmp_path / "out", key, story(LET_GO))["en"].plain
     assert "Complete when verified, not when the cutover was made final" in english
-    assert "in spite of 2 verified objects that the target did not hold any more" in english
+    assert "in spite of 2 verified objects that the target no longer held" in english
     assert "the target also held 4 objects that are not of this batch" in english
     assert "Is it complete? Yes. " in english, "of the source nothing is wrong"
-    assert "09:00:00 UTC (cutover made final): the target did not hold 2 verified" in english
+    assert "09:00:00 UTC (cutover made final): the target no longer held 2 verified" in english
     assert "Yes, when it was verified." in english
     assert "Have the target read again: 2 objects, verified before, were missing" in english
     assert "hdh-migrate verify PLAN --again --batch NAME" in english
@@ -262,7 +262,7 @@ def test_of_an_earlier_version_it_says_what_is_not_told(tmp_path: Path, key: Sig
         months=[finalized(gone=1)],
     )["en"].plain
     assert "this journal does not say (an earlier version of the tool)" in known
-    assert "in spite of 1 verified object that the target did not hold any more" in known
+    assert "in spite of 1 verified object that the target no longer held" in known
     assert "Complete and intact" not in known
     assert "made final in spite of" not in summary(tmp_path / "a")
     assert "complete when verified" in summary(tmp_path / "b")

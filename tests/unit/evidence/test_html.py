@@ -31,6 +31,7 @@ from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithd
 from hdh_migrate.events.inventory import InventoryChanged
 from hdh_migrate.events.looks import (
     LookedAgain,
+    LookEnded,
     LookingAgain,
     ObjectAccepted,
     ObjectRestored,
@@ -599,6 +600,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         ),
         *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
         *({"records": good, **one} for one in passing.situations()),
+        {
+            "records": [record("a"), record("b")],
+            "looks": [{**LOOK, "number": 2, "objects": 1, "replaced": 0, "unread": 0}],
+            "months": [*looked_whole(LOOK["batch"], 1), *drawn(LOOK["batch"], 2)],
+        },
         {
             "records": [record("a"), pending("b")],
             "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
@@ -1173,6 +1179,18 @@ def drawn(batch: str, number: int) -> list[tuple[str, str, dict[str, Any]]]:
         bytes=9, gone=(), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
     )  # fmt: skip
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in (began, read)]
+
+
+def looked_whole(batch: str, number: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """A look at all that was verified, the day before."""
+    day = "2026-03-01T10:00:00Z"
+    (_, _, began), (_, kind, read) = drawn(batch, number)
+    ended = LookEnded(number=number, batch=batch)
+    return [
+        (day, LookingAgain.kind, {**began, "sampled": False}),
+        (day, kind, {**read, "at": day}),
+        (day, ended.kind, ended.as_json()),
+    ]
 
 
 def run_with(identity: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -1974,7 +1992,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     going = {**erased, "ended": None}
     page = written(tmp_path / "b", [record("a")], signer=key, erasures=[going])["en"].text
     assert "The erasure of what opens 2 objects was decided and begun" in page
-    assert "open no more" not in page
+    assert "no longer open" not in page
 
 
 def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
@@ -2431,8 +2449,20 @@ def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: 
     for folder, records, events, first, below in cases:
         out = tmp_path / folder
         page = written(out, records, signer=key, looks=looks, months=events)["fr"]
-        assert page.plain.count("Tirés au sort parmi ceux d\u2019alors.") == first
+        assert page.plain.count("Tirés au sort parmi ceux d\u2019alors ;") == first
+        assert page.plain.count("les autres n\u2019ont pas tous été relus depuis") == first
         assert page.plain.count(", tirés au sort") == below
+
+
+def test_of_a_sample_it_is_said_when_the_others_were_read_last(tmp_path: Path, key: Signer) -> None:
+    looks = [{**LOOK, "number": 2, "objects": 1, "replaced": 0, "unread": 0}]
+    page = written(
+        tmp_path / "out", [record("a"), record("b")], signer=key, looks=looks,
+        months=[*looked_whole(LOOK["batch"], 1), *drawn(LOOK["batch"], 2)],
+    )["fr"].plain  # fmt: skip
+    assert re.search(
+        r"les autres ont été relus le 1er\smars\s2026 à 10:00:00\sUTC, ou vérifiés", page
+    )
 
 
 def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:

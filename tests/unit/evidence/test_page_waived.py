@@ -219,8 +219,8 @@ def test_the_page_says_it_in_both_languages(tmp_path: Path) -> None:
         (french, ("le plan a changé, et elle valait pour celui", "elle a été retirée")),
         (french, ("permis : « ", " », « ", " » ; voir « ")),
         (french, ("son dernier jour est passé", "compte depuis le 2", "ne comptent plus")),
-        (english, ("the plan was changed, and it was for the one before", "it was taken away")),
-        (english, ("its last day is over", "counts since 2", "Done while it counted")),
+        (english, ("the plan was changed, and it was for the one before", "it was withdrawn")),
+        (english, ("its last day has passed", "counts since 2", "Done while it counted")),
     ):
         assert all(one in page for one in words)
     assert "why attestation" in french  # the reason stands where it stood
