@@ -15,7 +15,14 @@ from typing import Final
 
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted, deleted_paths, forms
+from hdh_migrate.sources.azure_forms import (
+    LOOKS,
+    WHAT,
+    Form,
+    accepted,
+    deleted_paths,
+    forms,
+)
 from hdh_migrate.sources.azure_recount import UNCOMMITTED
 from hdh_migrate.sources.azure_versions import Pin
 
@@ -82,9 +89,20 @@ class AzureEraser:
         for one in apart or ():
             self._unseen.discard(Trace.SOFT_DELETED)
             yield Remnant(key=one.key, trace=one.trace, days=one.days)
-        for one in forms(self._account, place, looks):
-            if apart is None or not one.deletion:  # else it was among those that are listed apart
+        for word, one in self._listed(place, looks):
+            is_second = word and one.trace is Trace.CURRENT
+            # A deletion was among those that are listed apart.
+            if not is_second and (apart is None or not one.deletion):
                 yield Remnant(key=one.key, trace=one.trace, days=one.days)
+
+    def _listed(self, place: Place, looks: Sequence[str]) -> Iterator[tuple[str, Form]]:
+        """List all looks together, or one by one with its word, if they are not taken together."""
+        if not looks or accepted(self._account, place, ",".join(looks)):
+            yield from (("", one) for one in forms(self._account, place, looks))
+            return
+        for word in ("", *looks):
+            asked = [word] if word else []
+            yield from ((word, one) for one in forms(self._account, place, asked))
 
     def unseen(self) -> Sequence[Trace]:
         """Say which forms the service did not show when it was asked."""

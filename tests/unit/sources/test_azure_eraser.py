@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
@@ -73,6 +74,29 @@ def test_uncommitted_blobs_are_told_apart_in_whatever_order_names_come(
         **{(one, Trace.CURRENT): 1 for one in names},
         ("a/x", Trace.UNCOMMITTED): 1, ("z\U0001f980x", Trace.UNCOMMITTED): 1,
     }  # fmt: skip
+
+
+class OnlyAlone(StrictBlob):
+    """Knows every form, and no two of them in one listing."""
+
+    def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
+        if "," in query.get("include", ""):
+            return 400, "InvalidQueryParameterValue", b""
+        return super().listed(query)
+
+
+def test_forms_that_cannot_be_listed_together_are_listed_one_by_one() -> None:
+    with OnlyAlone() as server:
+        server.put("a", b"data")
+        for form in ("snapshots", "versions", "deleted", "uncommittedblobs"):
+            server.put("a", b"data" if form != "uncommittedblobs" else b"", form)
+
+        assert left(eraser_of(server)) == {
+            ("a", trace): 1
+            for trace in (
+                Trace.CURRENT, Trace.SNAPSHOT, Trace.VERSION, Trace.SOFT_DELETED, Trace.UNCOMMITTED,
+            )
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(
