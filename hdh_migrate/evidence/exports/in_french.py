@@ -34,7 +34,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "excluded": "exclus", "excluded_bytes": "octets exclus",
     "vanished": "disparus de la source", "vanished_bytes": "octets disparus de la source",
     "lost": "perdus", "lost_bytes": "octets perdus",
-    "track": "bascule ou répétition", "track.words": "en clair", "stage": "stade",
+    "track": "bascule ou essai", "track.words": "bascule ou essai, en mots", "stage": "stade",
     "stage.words": "sens du stade", "since": "depuis le", "frozen_at": "source gelée le",
     "switched_at": "basculé le", "rolled_back_at": "retour le", "finalized_at": "définitif le",
     "requested_at": "suppression demandée le", "observed_at": "suppression constatée le",

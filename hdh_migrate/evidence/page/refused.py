@@ -72,13 +72,13 @@ def refused(lines: Iterable[RefusedLine], words: PassingWords, language: str) ->
     for one in lines:
         who = {} if one.user is None else {"user": one.user}
         told = [gate(line, language) for line in one.told] if one.why in TOLD else []
+        why: Markup | str = words.word("waits", one.why)
+        if told:
+            why = words.say("refused.why", why=why, told=words.say("reader.then").join(told))
         said = words.say(
             "refused.by" if who else "refused.unsaid", name=one.batch,
-            stage=words.word("approval", one.stage), when=words.moment(one.at),
-            why=words.word("waits", one.why), **who,
+            stage=words.word("approval", one.stage), when=words.moment(one.at), why=why, **who,
         )  # fmt: skip
-        if told:
-            said = words.say("refused.told", said=said, told=words.say("reader.then").join(told))
         if one.times > 1:
             last = words.moment(one.last)
             said = words.say("refused.again", one.times - 1, said=said, last=last)
@@ -97,7 +97,7 @@ REFUSED: dict[str, Text] = {
         "Batch {name}, {stage}, {when}: stopped by {why}. Who asked for it, this journal does not "
         "say (an earlier version of the tool).",
     ),
-    "refused.told": Text("{said} En détail : {told}.", "{said} In detail: {told}."),
+    "refused.why": Text("{why} ({told})", "{why} ({told})"),
     "refused.again": Text(
         "{said} Demandé encore {n} fois, la dernière le {last}.",
         "{said} Asked for {n} more time, the last on {last}."

@@ -83,5 +83,8 @@ def test_a_page_names_who_asked(tmp_path: Path) -> None:
     months = [passing.waited("blocked", SAID[2], SAID[10]), passing.waited("approval", user=None)]
     page = written(tmp_path / "out", [record("a")], signer=key, months=months)["fr"].plain
     assert "Lot pilot, bascule, le 2 mars 2026 à 10:00:00 UTC, sous le nom de session ops" in page
-    assert "En détail : jeu rcp : 1 objet non vérifié ; le pointeur n\u2019a plus" in page
+    assert (
+        "qui n\u2019est pas remplie (jeu rcp : 1 objet non vérifié ; le pointeur n\u2019a plus"
+        in page
+    )
     assert "Qui le demandait, ce journal ne le dit pas" in page

@@ -31,8 +31,8 @@ OF_GATES: Final = (
     MessageForm(
         "dataset {name:name}: {n:number} [open finding|open findings] without a signed waiver"
         " [{code:word}]",
-        "jeu {name} : {n} constat ouvert sans dérogation (code {code})"
-        "|jeu {name} : {n} constats ouverts sans dérogation (code {code})",
+        "jeu {name} : {n} constat ouvert sans dérogation, code {code}"
+        "|jeu {name} : {n} constats ouverts sans dérogation, code {code}",
     ),
     MessageForm(
         "dataset {name:name}: {n:number} [object|objects] failed",
