@@ -178,7 +178,8 @@ def _exchanges(begun: RotationBegun, old: RecipientKey, new: RecipientKey) -> bo
 
 def rotation_blockers(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator[str]:
     """Say what the ledger and the plan have against it; nobody is asked."""
-    yield from unready(desk, ledger, begun=exchange.begun)
+    before = ", with seal.recipients as they were: a run by others is refused until then"
+    yield from unready(desk, ledger, begun=exchange.begun, by=before)
     if exchange.begun:
         return
     if desk.loaded.plan.seal.apart and lacks_packs(desk, ledger):
@@ -210,8 +211,11 @@ def lacks_packs(desk: Desk, ledger: SqliteLedger) -> bool:
     )
 
 
-def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool) -> Iterator[str]:
-    """Say which objects cannot be written anew for other keys as they are; nobody is asked."""
+def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool, by: str = "") -> Iterator[str]:
+    """Say which objects cannot be written anew for other keys as they are; nobody is asked.
+
+    `by` says by which plan they become ready.
+    """
     for name, route in routes_of(desk.loaded.plan).items():
         if route.every_version:
             yield (
@@ -223,7 +227,7 @@ def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool) -> Iterator[str]:
     if unproven and not begun:
         yield (
             f"{counted(unproven, 'object is', 'objects are')} sent and not verified:"
-            ' "hdh-migrate verify PLAN" first'
+            f' "hdh-migrate verify PLAN" first{by}'
         )
 
 
