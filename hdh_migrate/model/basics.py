@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import Final
 from urllib.parse import quote
@@ -152,6 +153,8 @@ class Problem:
     what: str
     hint: str | None = None
     auth: bool = False
+    batches: frozenset[str] = field(default=frozenset(), compare=False)
+    """Those that it holds up alone; empty: it is nothing of some batches only."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")

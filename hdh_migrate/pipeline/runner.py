@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
@@ -64,8 +65,12 @@ class Runner:
         renewed: Callable[[], Context | None],
         ended: Callable[[str], None] = lambda _: None,
         wishes: Wishes = NO_WISHES,
+        refused: Mapping[str, NotAsPlanned] = MappingProxyType({}),
     ) -> None:
-        """Take what steps share; `ended` is called with each batch that was gone through."""
+        """Take what steps share; `ended` is called with each batch that was gone through.
+
+        Batches that are `refused` are not begun: it is known before why they cannot be.
+        """
         self._ctx = ctx
         self._batches = batches
         self._renewed = renewed
@@ -81,7 +86,7 @@ class Runner:
         self._named = False
         self._dated: dict[str, float] = {}
         """Batches that are not to be moved yet, and until when."""
-        self._refused: dict[str, NotAsPlanned | ListingBroken] = {}
+        self._refused: dict[str, NotAsPlanned | ListingBroken] = dict(refused)
         """Batches whose own objects, or places, keep them from being moved, and why."""
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
@@ -110,6 +115,8 @@ class Runner:
         # Only all inventories together show whether the target may hold everything.
         ahead = Step.INVENTORY in steps and self._ctx.limits.quota_bytes is not None
         for batch in chosen if ahead else ():
+            if batch.name in self._refused:
+                continue
             with self._alone(batch.name):
                 self._perform(self._inventory, batch.name)
         for batch in chosen:

@@ -107,6 +107,23 @@ def test_it_foretells_each_run_of_a_story(story: Story) -> None:
     assert (told["exit"], sum(batch["verified"]["objects"] for batch in told["batches"])) == (0, 8)
 
 
+def test_a_source_that_is_gone_holds_up_its_batch_and_those_that_need_it(story: Story) -> None:
+    """It refused the whole run, and nobody was told how to move the other batches."""
+    there, away = story.job.folder / "data/tables", story.job.folder / "away"
+    there.rename(away)
+    told = foreseen(story)
+    assert would(told) == ["refused", "held back", "moved"]
+    assert (told["exit"], told["why"][0]) == (3, "batch first: its source cannot be read")
+    assert story.run_only() is Exit.REFUSED
+    stands = [batch["state"] for batch in story.agrees()["batches"]]
+    assert stands == ["not begun", "held back", "done"]
+    assert would(foreseen(story)) == ["refused", "held back", "nothing to do"]
+    with pytest.raises(Refused, match="preflight refuses"):  # nothing else is asked for
+        forecast(story.desk(), ("first",))
+    away.rename(there)
+    assert story.run_only() is Exit.OK
+
+
 def test_a_batch_whose_needs_are_not_asked_for_is_refused_as_the_run_would(story: Story) -> None:
     told = foreseen(story, "second")
     assert (would(told), told["exit"]) == (["refused"], Exit.REFUSED)

@@ -70,9 +70,13 @@ class Foresight:
 
     def __init__(
         self, fresh: Context, kept: Context | None, batches: Sequence[BatchOrder],
-        selected: Sequence[str], pace: PlannedPace,
+        selected: Sequence[str], pace: PlannedPace, refused: Mapping[str, NotAsPlanned],
     ) -> None:  # fmt: skip
-        """`fresh` has a ledger of what no run has listed; `kept`, if any, that of the others."""
+        """`fresh` has a ledger of what no run has listed; `kept`, if any, that of the others.
+
+        The source of batches that are `refused` is not asked.
+        """
+        self._refused = refused
         self._fresh, self._kept = fresh, kept
         self._selected = selected
         self._batches = [one for one in batches if not selected or one.name in selected]
@@ -99,12 +103,14 @@ class Foresight:
 
     def _ahead(self, batch: BatchOrder) -> Ahead:
         ahead = Ahead(batch=batch)
-        if self._fresh.ledger.datasets(batch.name):
-            try:
+        try:
+            if (known := self._refused.get(batch.name)) is not None:
+                raise known
+            if self._fresh.ledger.datasets(batch.name):
                 Inventory(self._fresh).run(batch.name)
-            except (Refused, ListingBroken) as error:
-                ahead.refused += [*str(error).splitlines(), *([error.hint] if error.hint else [])]
-                ahead.alone = isinstance(error, NotAsPlanned | ListingBroken)
+        except (Refused, ListingBroken) as error:
+            ahead.refused += [*str(error).splitlines(), *([error.hint] if error.hint else [])]
+            ahead.alone = isinstance(error, NotAsPlanned | ListingBroken)
         if self._kept is not None:
             for row in self._sealed(batch.name):
                 decide = Inventory(self._kept).decide

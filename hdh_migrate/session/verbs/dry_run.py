@@ -21,6 +21,7 @@ from hdh_migrate.results.moves import BatchForecast, DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import lasting
 from hdh_migrate.session.policy.agreed import unagreed
+from hdh_migrate.session.policy.alike import apart
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
 from hdh_migrate.session.policy.bound_ledger import name_of
 from hdh_migrate.session.policy.changing import demand_allowed, judged
@@ -57,7 +58,10 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         else:
             _demand_bound(desk, kept, services, judge)
         gone = () if kept is None else unread_of(kept, batches, selected)
-        demand([*answered(desk, services, selected, judge, unread=gone), *unmet(desk)])
+        blocked = answered(desk, services, selected, judge, unread=gone)
+        chosen = {one.name for one in batches if not selected or one.name in selected}
+        refused = apart(blocked, chosen - set(gone))
+        demand([*(() if refused else blocked), *unmet(desk)])
         if kept is not None:
             demand(approvers_barred(loaded, kept, signers(kept)))
         if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
@@ -67,7 +71,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
             foresight = Foresight(
                 desk.context(services, fresh, judge),
                 None if kept is None else desk.context(services, kept, judge, dry=True),
-                batches, selected, pace_of(loaded.plan),
+                batches, selected, pace_of(loaded.plan), refused,
             )  # fmt: skip
             foreseen, code, why = foresight.look()
             for batch in foreseen:

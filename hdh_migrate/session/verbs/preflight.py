@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from hdh_migrate.session.policy import (
     second_copies,
     waivers,
 )
-from hdh_migrate.session.policy.alike import SOURCE, TARGET, together
+from hdh_migrate.session.policy.alike import SOURCE, TARGET, of_batch, together
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
@@ -135,18 +136,20 @@ def _reached(
     def looked(place: Place) -> Sequence[Problem]:
         return services.source.check(place, checked=plan.verify.source == "range-md5")
 
-    alone = {name for one in plan.ordered_batches() if one.name in unread for name in one.datasets}
+    batch_of = {name: one.name for one in plan.ordered_batches() for name in one.datasets}
     for dataset in _datasets(plan, selected):
         for problem in (
-            *(() if dataset.name in alone else
-              _tried(SOURCE + dataset.source.place.bucket,
-                     looked, dataset.source.place, demand=demand)),
+            *(() if batch_of[dataset.name] in unread else
+              of_batch(batch_of[dataset.name],
+                       _tried(SOURCE + dataset.source.place.bucket,
+                              looked, dataset.source.place, demand=demand))),
             *_tried(TARGET + dataset.target.place.bucket,
                     services.reader.check, dataset.target.place, demand=demand),
             *(_keeps(services, dataset, demand=demand) if writes else ()),
             *_keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
-            found[str(problem)] = problem
+            known = found.get(str(problem), problem)
+            found[str(problem)] = replace(problem, batches=problem.batches | known.batches)
     return together(found.values())
 
 

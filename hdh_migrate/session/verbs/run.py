@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import field
 from functools import partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, Refused, RunPaused
+from hdh_migrate.errors import Exit, KeyUnavailable, NotAsPlanned, Refused, RunPaused
 from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.ledger import SqliteLedger
@@ -27,6 +27,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import addressed, gate
 from hdh_migrate.session.policy.agreed import unagreed
+from hdh_migrate.session.policy.alike import apart
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
@@ -119,13 +120,17 @@ def perform_with(
                 obeys=True,
                 later=True,
                 unread=lambda ledger: unread_of(ledger, batches, selected, refresh=asked.refresh),
+                each_alone=True,
             ) as turn,
         ):
             kept.begins()
             copies.wanted = True
             verifies = Step.VERIFY in asked.steps and not asked.refresh
             idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if verifies else []
-            runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes)
+            runner = Runner(
+                turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes,
+                refused=turn.refused,
+            )  # fmt: skip
             code = runner.run(asked.steps, selected)
             for line in since_when(turn.ledger, idle):
                 desk.progress.note(line)
@@ -162,13 +167,15 @@ def at_work(
     obeys: bool = False,
     later: bool = False,
     unread: Collection[str] | Callable[[SqliteLedger], Collection[str]] = (),
+    each_alone: bool = False,
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
 
     Who writes holds the fences of the batches' buckets meanwhile; who writes in a transfer alone,
     which settles them, can have them `later`. Only who adopts works with a ledger that may not be
     the `newest`. Windows and pauses hold up who `obeys` them. The source of batches in which it
-    is `unread`, as the ledger may tell, is asked for nothing: it may be gone.
+    is `unread`, as the ledger may tell, is asked for nothing: it may be gone. Where `each_alone`,
+    what is wrong with the source of some batches is kept for `Turn.refused`, and stops no other.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
@@ -195,7 +202,8 @@ def at_work(
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked()))
         gone = unread(ledger) if callable(unread) else unread
         blocked = answered(desk, services, selected, judge, writes=write, unread=gone)
-        demand([*blocked, *unmet(desk)])
+        refused = apart(blocked, whole - set(gone)) if each_alone else {}
+        demand([*(() if refused else blocked), *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
         fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)
         with fences as fencing:
@@ -210,6 +218,7 @@ def at_work(
                 fencing=fencing,
                 obeys=obeys,
                 work=steps[0] if len(steps) == 1 else "run",
+                refused=refused,
             ) as turn:
                 yield turn
 
@@ -253,6 +262,8 @@ class Turn:
     """For which batch; None: for none of them alone."""
     going_back: bool = False
     """Whether it is a rollback, which nothing of the evidence holds up."""
+    refused: Mapping[str, NotAsPlanned] = field(default_factory=dict)
+    """Batches whose source alone keeps them from being begun, and why."""
     ctx: Context = field(init=False)
     _engines: list[Engines] = field(default_factory=list, init=False)
     _meter: Meter = field(init=False)
