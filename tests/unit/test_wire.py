@@ -55,6 +55,7 @@ from hdh_migrate.receipts import (
     Sent,
     SourceState,
 )
+from tests.support.every import every
 from tests.support.orders import EVERY_KIND
 from tests.support.processes import LONG
 from tests.support.workshop import FACTORY, ROOT, drained, order, wish
@@ -125,8 +126,9 @@ SAID: list[tuple[Vocabulary[Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), SAID)
-def test_what_is_said_arrives(words: Vocabulary[Any], said: Any) -> None:
+@every("row", SAID)
+def test_what_is_said_arrives(row: tuple[Vocabulary[Any], Any]) -> None:
+    words, said = row
     (arrived,) = words.decode(words.encode(said))
     assert arrived == said
     assert type(arrived) is type(said)
@@ -150,8 +152,9 @@ def test_every_kind_is_tried_here() -> None:
 JUNK: list[Any] = [None, True, 1, 1.5, "text", [], ["put"], {}, {"a": 1}]
 
 
-@pytest.mark.parametrize(("words", "said"), SAID)
-def test_a_field_that_is_missing_or_too_many_is_refused(words: Vocabulary[Any], said: Any) -> None:
+@every("row", SAID)
+def test_a_field_that_is_missing_or_too_many_is_refused(row: tuple[Vocabulary[Any], Any]) -> None:
+    words, said = row
     ((kind, *told),) = json.loads(words.encode(said))
     wrong = [[*told, None], [*told, "x"]] + ([told[:-1]] if told else [])
     for one in wrong:
@@ -159,11 +162,12 @@ def test_a_field_that_is_missing_or_too_many_is_refused(words: Vocabulary[Any], 
             words.decode(json.dumps([[kind, *one]]).encode())
 
 
-@pytest.mark.parametrize(("words", "said"), SAID)
+@every("row", SAID)
 def test_a_field_of_another_type_is_refused_or_is_of_a_type_it_may_have(
-    words: Vocabulary[Any], said: Any
+    row: tuple[Vocabulary[Any], Any],
 ) -> None:
     """Whatever is taken is said again in the same way: nothing was made of it that it was not."""
+    words, said = row
     ((kind, *told),) = json.loads(words.encode(said))
     for number in range(len(told)):
         for junk in JUNK:

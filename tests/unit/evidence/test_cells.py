@@ -5,13 +5,14 @@ import unicodedata
 import pytest
 
 from hdh_migrate.evidence.exports.cells import code, safe
+from tests.support.every import every
 from tests.support.undone import restored
 from tests.unit.evidence.hostile import HOSTILE
 
 TRIGGERS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20\u2212\u207a\ufe62"
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@every("name", HOSTILE, ids=ascii)
 def test_a_cell_starts_no_formula_breaks_no_line_and_can_be_undone(name: str) -> None:
     cell = safe(name)
 
@@ -83,7 +84,7 @@ def test_different_names_never_share_a_cell() -> None:
     assert len(set(cells)) == len(HOSTILE)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@every("name", HOSTILE, ids=ascii)
 def test_a_code_span_cannot_be_left(name: str) -> None:
     span = code(name)
 

@@ -16,6 +16,7 @@ from hdh_migrate.evidence.page.checked import said, text_of
 from hdh_migrate.evidence.page.messages.problems import OF_CHECKS, problem_in_french
 from hdh_migrate.evidence.verifier import outcome, sample, signatures
 from hdh_migrate.evidence.verifier.outcome import Outcome
+from tests.support.every import every
 from tests.support.written_messages import FOUND_IN, Problem, written_problems
 from tests.unit.evidence.test_messages import ENGLISH
 
@@ -39,7 +40,7 @@ def constants(module: ModuleType) -> Iterator[str]:
             } else ()  # fmt: skip
 
 
-@pytest.mark.parametrize("sentence", sorted({*sentences()}))
+@every("sentence", sorted({*sentences()}))
 def test_each_sentence_has_its_french(sentence: str) -> None:
     (french,) = said([sentence], "fr")
 

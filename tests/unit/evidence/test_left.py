@@ -34,6 +34,7 @@ from hdh_migrate.evidence.page.left_words import LEFT
 from hdh_migrate.evidence.page.owners import OwnedTask, OwnedTasks, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.jsonform import ABSENT
+from tests.support.every import every
 
 NOW = "2026-11-27T09:00:00Z"
 DONE = BatchStanding(
@@ -643,7 +644,7 @@ VERBS = {
 REFERENCE = Path("docs/plan-reference.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("task", LeftTask)
+@every("task", LeftTask)
 def test_each_thing_ends(task: LeftTask) -> None:
     """By a verb that there is, by a field of the plan that there is, or with its last day."""
     how, before, after = ENDS[task]
@@ -662,7 +663,7 @@ def test_each_thing_ends(task: LeftTask) -> None:
         assert (task.verb or how).startswith(how) or task in ELSEWHERE
 
 
-@pytest.mark.parametrize("task", LeftTask)
+@every("task", LeftTask)
 def test_each_thing_names_the_verb_that_does_it(task: LeftTask) -> None:
     at = NOW[:10] if task in DAYS else NOW
     said = told(LeftToDo(task, ("reseal",), 1, at=at, acts=("run",)), PageWords("en"), marked=False)

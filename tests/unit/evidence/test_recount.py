@@ -11,6 +11,7 @@ from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import manifest_line, order_of
 from hdh_migrate.evidence.lines.recount import Recount, add_up
 from hdh_migrate.fixity import MerkleTree, leaf_digest
+from tests.support.every import every
 from tests.unit.evidence.builders import exclusion, failed, pending, record
 
 # The eight leaves and roots of the Certificate Transparency reference test data.
@@ -76,7 +77,7 @@ def test_the_tree_gives_the_published_certificate_transparency_roots() -> None:
         assert tree.root() == root
 
 
-@pytest.mark.parametrize("count", [*range(34), 63, 64, 65, 100])
+@every("count", [*range(34), 63, 64, 65, 100])
 def test_the_tree_of_a_manifest_is_the_recursive_definition_over_its_lines(count: int) -> None:
     records = [record(f"{number:03}") for number in range(count)]
 
