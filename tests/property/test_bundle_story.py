@@ -34,8 +34,8 @@ class Audited(Story):
             for found in self.ledger.findings():
                 line: dict[str, Any] = {**found, "number": found["id"], "message": found["detail"]}
                 more = {} if names == "keyed" else {"of_object": found["object"] is not None}
-                assert told.findings.digests.pop(found["id"]) == findings_digest(line, **more)
-            assert not told.findings.digests
+                assert told.findings.pop(found["id"]) == findings_digest(line, **more)
+            assert not told.findings.left
             for name, number in closed.items():
                 self.count(told, name, number)
         super().teardown()

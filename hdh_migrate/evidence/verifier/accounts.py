@@ -5,7 +5,9 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms, shapes
@@ -209,6 +211,12 @@ def _demand_shape(kind: str, body: forms.Body, *, keyed: bool, some: bool = Fals
         forms.must(all(len(forms.array(pair)) == 2 for pair in pairs))
 
 
+_CLOSED, _OPEN, _TOLD = range(3)
+_DIGEST = 32
+_ROOM = 1 << 63
+"""Numbers have eight bytes."""
+
+
 class HeldFinding(NamedTuple):
     """An open finding that is no note: it holds a switch up unless somebody waives it."""
 
@@ -218,14 +226,19 @@ class HeldFinding(NamedTuple):
 
 
 class OpenFindings:
-    """The findings that are open, by their numbers."""
+    """The findings that are open, by their numbers, in some fifty bytes each.
+
+    There may be as many as objects. Numbers only rise, so what is known of one stands at its place.
+    """
 
     def __init__(self) -> None:
-        self.digests: dict[int, str] = {}
-        self.held: dict[int, HeldFinding] = {}
-        """Those that are no notes."""
-        self.objects: dict[int, int | None] = {}
-        self._highest = -1
+        self._numbers, self._objects = array("q"), array("q")
+        self._digests, self._states = bytearray(), bytearray()
+        self._held: list[Optional[HeldFinding]] = []  # noqa: UP045 - Python 3.9 reads this
+        self._alike: Optional[HeldFinding] = None  # noqa: UP045
+        """The last one that is no note: most are like the one before, and are kept once."""
+        self.left = 0
+        """How many there are that no line told of yet."""
 
     def take(self, body: forms.Body, *, keyed: bool) -> None:
         """Take a `findings`: each that opens has a number that none had before it."""
@@ -235,20 +248,55 @@ class OpenFindings:
         forms.must(shapes.ill_formed(body.get("opened", []), shape, "") is None)
         for finding in map(forms.mapping, forms.array(body.get("opened", []))):
             number, found = forms.count(finding["number"]), finding.get("object")
-            forms.must(number > self._highest)
-            self._highest = number
+            forms.must((self._numbers[-1] if self._numbers else -1) < number < _ROOM)
+            of = -1 if found is None else forms.count(found)
+            forms.must(of < _ROOM)
             of_object = {} if keyed else {"of_object": finding["object"] is not None}
-            self.objects[number] = None if found is None else forms.count(found)
-            self.digests[number] = findings_digest(finding, **of_object)
+            held = None
             if finding["severity"] != "note":
                 dataset = finding["dataset"]
-                self.held[number] = HeldFinding(
+                held = HeldFinding(
                     forms.string(dataset) if dataset is not None else None,
                     forms.string(finding["code"]), forms.string(finding["at"]),
                 )  # fmt: skip
+                held = self._alike = self._alike if held == self._alike else held
+            self._held.append(held)
+            self._digests += bytes.fromhex(findings_digest(finding, **of_object))
+            self._numbers.append(number)
+            self._objects.append(of)
+            self._states.append(_OPEN)
+            self.left += 1
         for number in numbers(body.get("closed", [])):
-            del self.digests[number], self.objects[number]
-            self.held.pop(number, None)
+            place = self._at(number)
+            if place is None or self._states[place] != _OPEN:
+                raise KeyError(number)
+            self._states[place] = _CLOSED
+            self.left -= 1
+
+    def pop(self, number: int) -> Optional[str]:  # noqa: UP045
+        """Return the digest of a finding that is open, once; None: it is not."""
+        place = self._at(number)
+        if place is None or self._states[place] != _OPEN:
+            return None
+        self._states[place] = _TOLD
+        self.left -= 1
+        return self._digests[place * _DIGEST : (place + 1) * _DIGEST].hex()
+
+    def object_of(self, number: int) -> Optional[int]:  # noqa: UP045
+        """Return the object that a finding is of, None where it is of none."""
+        place = self._at(number)
+        return None if place is None or self._objects[place] < 0 else self._objects[place]
+
+    def held(self) -> Iterator[HeldFinding]:
+        """Yield those that are no notes, in their order."""
+        for place, one in enumerate(self._held):
+            if one is not None and self._states[place] != _CLOSED:
+                yield one
+
+    def _at(self, number: int) -> Optional[int]:  # noqa: UP045
+        place = bisect_left(self._numbers, number)
+        there = place < len(self._numbers) and self._numbers[place] == number
+        return place if there else None
 
 
 def findings_digest(finding: Mapping[str, object], **more: bool) -> str:

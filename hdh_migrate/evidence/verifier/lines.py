@@ -114,7 +114,7 @@ class Lines:
             if self.version == 1:
                 continue
             named = {} if self.journal.keyed else {"of_object": line["key"] is not None}
-            opened = self.journal.findings.digests.pop(line["number"], None)
+            opened = self.journal.findings.pop(line["number"])
             if line["number"] <= last or opened != findings_digest(line, **named):
                 raise forms.Wrong(f"{where}: not a finding that is open by the journal")
             last = line["number"]
@@ -127,7 +127,7 @@ class Lines:
                     raise forms.Wrong(f"{where}: about an object that has no line")
                 order = (line["dataset"].encode(), forms.key_of(line))
                 self.named[order] = where
-                number = self.journal.findings.objects[line["number"]]
+                number = self.journal.findings.object_of(line["number"])
                 if number is not None and (
                     orders.setdefault(number, order) != order
                     or numbers.setdefault(order, number) != number
@@ -144,7 +144,7 @@ class Lines:
             yield from meeting(folder / "manifest.jsonl", begins, suffix)
         if self.version == 1:
             return
-        if self.journal.findings.digests:
+        if self.journal.findings.left:
             yield "findings.jsonl: findings are missing that are open by the journal"
         for dataset in self.said:
             yield from self._uncounted(dataset)

@@ -170,7 +170,7 @@ class WaiverAccount:
 
     def _held(self, batch: str) -> Iterator[HeldFinding]:
         """Yield what holds a switch of a batch up unless it is waived."""
-        for found in self._findings.held.values():
+        for found in self._findings.held():
             if (
                 self._batches.get(found.dataset or "") == batch
                 and found.dataset not in self._erased
