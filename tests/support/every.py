@@ -22,15 +22,16 @@ def every(
         @wraps(look)
         def test(**fixtures: Any) -> None:
             assert rows, "there is nothing to look at"
-            wrong = list[Exception]()
-            for row in rows:
+            wrong = dict[str, Exception]()
+            for number, row in enumerate(rows, 1):
                 try:
                     look(**{name: row}, **fixtures)
                 except Exception as error:  # noqa: BLE001 - all of them are raised below
-                    error.add_note(f"{name}: {ids(row)}")
-                    wrong.append(error)
-            if wrong:
-                raise ExceptionGroup(f"{len(wrong)} of {len(rows)} are wrong", wrong)
+                    wrong[f"{number}: {ids(row)}"] = error
+                    error.add_note(f"{name} {number}")
+            if wrong:  # of a group's errors only the first ones are shown
+                told = "\n".join([f"{len(wrong)} of {len(rows)} are wrong", *wrong])
+                raise ExceptionGroup(told, list(wrong.values()))
 
         asked = signature(look)
         fixtures = [one for one in asked.parameters.values() if one.name != name]
