@@ -269,6 +269,26 @@ def test_a_withdrawal_is_not_lost_with_an_older_copy_of_the_state_folder(two: Ma
     assert two.call("one", "run")[0] == Exit.OK  # it tells of each once
 
 
+def test_an_approval_by_a_copy_that_went_another_way_is_not_kept(two: Machines) -> None:
+    """It was kept without a word, and in the hour of the switch it did not count."""
+    job, folder = two.job, two.folder
+    new_report_key(folder / "keys", "dpo", None)
+    with job.plan.open("a") as plan:
+        plan.write("approvals: {keys: [keys/dpo.pub], threshold: 1}\n")
+    dpo = ("--key", str(folder / "keys" / "dpo.key"))
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    stage = ("--batch", "all", "--stage", "cutover")
+    for machine in ("two", "one"):
+        assert two.call(machine, "verify", "--again")[0] == Exit.OK
+    for machine, expected in (("two", Exit.REFUSED), ("one", Exit.OK)):
+        made = folder / f"by-{machine}"
+        assert two.call(machine, "approve", *stage, *dpo, "--out", str(made))[0] == Exit.OK
+        code, told = two.call("one", "approve", "--import", str(made))
+        assert code == expected
+        assert ("would not count" in json.dumps(told)) == (machine == "two")
+
+
 def test_an_opening_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines) -> None:
     """Who read what is a line beside the ledger: put back from before, no report told of it."""
     assert two.call("one", "run")[0] == Exit.OK

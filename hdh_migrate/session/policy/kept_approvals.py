@@ -20,7 +20,7 @@ from hdh_migrate.evidence.signatures.approval_forms import (
     read_withdrawal,
 )
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
-from hdh_migrate.evidence.signatures.approvals import Judgement, Withdrawal, judge
+from hdh_migrate.evidence.signatures.approvals import Judgement, Why, Withdrawal, judge
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
     claims_of,
@@ -48,7 +48,7 @@ def keep_approval(desk: Desk, envelope: SignedEnvelope) -> Path:
 
     Raises:
         UsageError: it is neither.
-        Refused: it is of another plan, or of no batch of this one.
+        Refused: it is of another plan, of no batch of this one, or of another journal.
     """
     approval = _payload(envelope)
     if approval is None:
@@ -66,6 +66,7 @@ def keep_approval(desk: Desk, envelope: SignedEnvelope) -> Path:
             hint="nothing was added",
         )
     desk.note_unbegun()
+    _demand_same_journal(desk, approval)
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)
@@ -74,6 +75,24 @@ def keep_approval(desk: Desk, envelope: SignedEnvelope) -> Path:
     if not path.exists():
         write_new(path, data)
     return path
+
+
+def _demand_same_journal(desk: Desk, approval: ApprovalPayload) -> None:
+    """Demand of what names a journal that the one here goes on from it: else it never counts."""
+    journal = approval.get("journal")
+    if journal is None or not desk.ledger_path.exists():
+        return
+    ledger = desk.read_ledger()
+    try:
+        counts = ledger.goes_on_from(journal["events"], journal["head"])
+    finally:
+        ledger.close()
+    if not counts:
+        raise Refused(
+            f"this approval would not count: {Why.OTHER_JOURNAL}",
+            hint="nothing was added; have it approved where the newest copy of the ledger is, by a"
+            " copy of that one, or by a report (--bundle)",
+        )
 
 
 def write_new(path: Path, data: bytes) -> None:
