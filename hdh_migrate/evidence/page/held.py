@@ -11,9 +11,9 @@ from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "here", "https", "judged", "losses", "mended", "observed", "offsets", "openings",
-    "packed", "partly", "plain-source", "region", "requested", "sealed", "signed", "unmended",
-    "whole",
+    "grants", "here", "https", "judged", "let-go", "losses", "mended", "observed", "offsets",
+    "openings", "packed", "partly", "plain-source", "region", "requested", "sealed", "signed",
+    "unmended", "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
 
@@ -25,12 +25,14 @@ def held_of(
     *,
     mended: bool,
     unmended: bool,
+    let_go: bool,
     grants: bool,
     signed: bool,
 ) -> frozenset[str]:
     """Return which of `HELD` a bundle has; its journal tells of the other arguments.
 
-    `mended` and `unmended`: whether looks found objects gone or damaged.
+    `mended` and `unmended`: whether looks found objects gone or damaged; `let_go`: whether a switch
+    was made final in spite of such objects.
     """
     endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
     contacted = [one["url"] for one in endpoints if one["requests"]]
@@ -45,6 +47,7 @@ def held_of(
         "here": all(one["local"] for one in endpoints),
         "mended": mended,
         "unmended": unmended,
+        "let-go": let_go,
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,

@@ -181,6 +181,7 @@ def render_report(
             # A keyed bundle has the sums, and not the looks.
             mended=bool(absences.mended or (absences.back and not absences.unmended)),
             unmended=bool(absences.unmended or absences.missing),
+            let_go=any(one.let_go for one in ended),
             grants=chronicle.grants.readers > 0,
             signed=signer is not None,
         ),

@@ -213,6 +213,7 @@ def test_a_target_that_was_wanted_as_it_was_is_told(tmp_path: Path, key: Signer)
     assert "Is it complete? Yes. " in english, "of the source nothing is wrong"
     assert "09:00:00 UTC (cutover made final): the target no longer held 2 verified" in english
     assert "Yes, when it was verified." in english
+    assert "objects missing or different at the target when a cutover was made final" in english
     assert "Have the target read again: 2 objects, verified before, were missing" in english
     assert "hdh-migrate verify PLAN --again --batch NAME" in english
 
