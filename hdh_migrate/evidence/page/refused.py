@@ -99,8 +99,9 @@ REFUSED: dict[str, Text] = {
     ),
     "refused.why": Text("{why} ({told})", "{why} ({told})"),
     "refused.again": Text(
-        "{said} Demandé encore {n} fois, la dernière le {last}.",
-        "{said} Asked for {n} more time, the last on {last}."
+        "{said} Demandé encore {n} fois, le {last}."
+        "|{said} Demandé encore {n} fois, la dernière le {last}.",
+        "{said} Asked for {n} more time, on {last}."
         "|{said} Asked for {n} more times, the last on {last}.",
     ),
 }
