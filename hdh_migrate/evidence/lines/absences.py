@@ -17,6 +17,9 @@ from hdh_migrate.jsonform import ABSENT
 NUMBERED: Final = 20
 """Of more objects that one look missed, the numbers are not shown."""
 
+READ: Final = ("full", "stored")
+"""Levels of a look that read bytes; another one asks for sizes alone."""
+
 LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookingAgain, LookedAgain, LookEnded)
 
 
@@ -71,6 +74,7 @@ class LooksInTurn:
     def __init__(self) -> None:
         self._lines: dict[tuple[str, int], LookLine] = {}
         self._drawn: set[tuple[str, int]] = set()
+        self._of_all: set[tuple[str, int]] = set()
         self._run = "", ""
         self.away: dict[int, list[LookLine]] = {}
         """What looks missed that was not verified again yet."""
@@ -94,6 +98,8 @@ class LooksInTurn:
                     one.mended = None if one.away else MendedBy(at, *self._run)
             case LookingAgain(sampled=True):
                 self._drawn.add((event.batch, event.number))
+            case LookingAgain(older_than=None):
+                self._of_all.add((event.batch, event.number))
             case LookedAgain():
                 key = (event.batch, event.number)
                 one = self._lines.setdefault(key, LookLine(*key, event.at, event.level))
@@ -141,8 +147,19 @@ class LooksInTurn:
         return (batch, number) in self._drawn
 
     def whole(self, batch: str) -> str | None:
-        """Return when the last look at all that was verified of a batch began; None: none ended."""
-        ended = [one.at for one in self.lines if one.batch == batch and one.ended and not one.drawn]
+        """Return when the last look that read all that was verified of a batch began.
+
+        None: no such look is known to have ended. One that asks for sizes alone reads nothing.
+        """
+        ended = [
+            one.at
+            for one in self.lines
+            if one.batch == batch
+            and one.ended
+            and one.level in READ
+            and not one.unread
+            and (batch, one.number) in self._of_all
+        ]
         return ended[-1] if ended else None
 
     def absent(self, batch: str) -> list[LookLine]:

@@ -45,10 +45,8 @@ OVER_TIME: dict[str, Text] = {
         "since.",
     ),
     "looks.drawn.never": Text(
-        "Tirés au sort parmi ceux d'alors ; les autres n'ont pas tous été relus depuis leur "
-        "vérification.",
-        "Drawn at random from those verified then; not all of the others were read again since "
-        "they were verified.",
+        "Tirés au sort parmi ceux d'alors ; aucun contrôle achevé n'avait relu tous les autres.",
+        "Drawn at random from those verified then; no look that ended had read all of the others.",
     ),
     "looks.drawn": Text("tirés au sort", "drawn at random"),
     "col.looked": Text("Lus", "Read"),

@@ -2450,7 +2450,7 @@ def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: 
         out = tmp_path / folder
         page = written(out, records, signer=key, looks=looks, months=events)["fr"]
         assert page.plain.count("Tirés au sort parmi ceux d\u2019alors ;") == first
-        assert page.plain.count("les autres n\u2019ont pas tous été relus depuis") == first
+        assert page.plain.count("aucun contrôle achevé n\u2019avait relu tous") == first
         assert page.plain.count(", tirés au sort") == below
 
 
@@ -2463,6 +2463,27 @@ def test_of_a_sample_it_is_said_when_the_others_were_read_last(tmp_path: Path, k
     assert re.search(
         r"les autres ont été relus le 1er\smars\s2026 à 10:00:00\sUTC, ou vérifiés", page
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [(0, {"older_than": 86_400.0}), (0, {"sampled": True}), (1, {"level": "head"}),
+     (1, {"unread": [1]})],
+    ids=str,
+)  # fmt: skip
+def test_what_did_not_read_all_dates_no_reading_of_the_others(
+    tmp_path: Path, key: Signer, place: int, change: dict[str, Any]
+) -> None:
+    looks = [{**LOOK, "number": 2, "objects": 1, "replaced": 0, "unread": 0}]
+    first = looked_whole(LOOK["batch"], 1)
+    day, kind, body = first[place]
+    first[place] = (day, kind, {**body, **change})
+    page = written(
+        tmp_path / "out", [record("a"), record("b")], signer=key, looks=looks,
+        months=[*first, *drawn(LOOK["batch"], 2)],
+    )["fr"].plain  # fmt: skip
+    assert "aucun contrôle achevé n\u2019avait relu tous les autres" in page
+    assert "ont été relus le" not in page
 
 
 def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:
