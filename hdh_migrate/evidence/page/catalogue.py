@@ -330,7 +330,7 @@ CATALOGUE: dict[str, Text] = {
     "q.intact.none": Text("Ce n'est prouvé pour aucun objet.", "It is not proven for any object."),
     "q.not": Text("Qu'est-ce qui n'est pas prouvé ?", "What is not proven?"),
     "q.who": Text("Qui a signé ?", "Who signed?"),
-    "q.who.key": Text("La clé Ed25519 d'empreinte", "The Ed25519 key with fingerprint"),
+    "q.who.key": Text("La clé d'empreinte", "The key with fingerprint"),
     "q.who.operator": Text(
         "L'outil a été lancé sous le nom de session {login} (non prouvé).",
         "The tool was run under the login {login} (not proven).",
@@ -781,10 +781,10 @@ CATALOGUE: dict[str, Text] = {
         "The files are those that were written (each line ends in OK):",
     ),
     "verify.key": Text(
-        "La clé publique, reçue par une autre voie et posée à côté du dossier (report.pub), est la "
-        "bonne : l'empreinte affichée doit être {fingerprint}.",
-        "The public key, received by another route and put beside the folder (report.pub), is the "
-        "right one: the fingerprint printed must be {fingerprint}.",
+        "La clé publique (Ed25519), reçue par une autre voie et posée à côté du dossier "
+        "(report.pub), est la bonne : l'empreinte affichée doit être {fingerprint}.",
+        "The public key (Ed25519), received by another route and put beside the folder "
+        "(report.pub), is the right one: the fingerprint printed must be {fingerprint}.",
     ),
     "verify.signature": Text(
         "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers (chaque ligne "
