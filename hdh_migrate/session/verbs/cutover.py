@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import left_alone
+from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
@@ -82,11 +83,13 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
 
     Raises:
         Fenced: the target shows a newer ledger, which may know that the switch is final.
+        LedgerBehind: so does a copy, or a report, on this machine.
         MigrateError: see `pipeline.cutover.rollback`.
     """
     plan, entry = desk.loaded.plan, entry_of(desk, batch)
     section = _pointer(plan, entry, Track.CUTOVER)
-    desk.read_ledger().close()
+    with closing(desk.read_ledger()) as known:
+        demand_newest(desk, known)  # a newer copy on this machine is named, and nobody is asked
     # The source is asked for the time, without a credential: it dates the journal, and what it
     # tells, or not, stops nothing.
     transport = source_transport(plan, desk.loaded.base)

@@ -141,7 +141,9 @@ def test_whatever_is_so_together_is_said_the_gravest_first(
             beside = f"{state}.beside" if state in {"unproven", "noted"} else f"{state}.why"
             if state == "failed" and first in {"gone", "lost"}:
                 beside = "failed.other"  # not those that the verdict speaks of
-            sentences.append(words.say(beside, many))
+            twice = state == "let-go" and first in {"gone", "lost", "replaced"}
+            said = words.say(beside, many)
+            sentences.append(said + " " + words.say("let-go.twice") if twice else said)
         assert [screen.why, *screen.beside] == list(map(plain, sentences))
 
 
