@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,14 +16,12 @@ from hdh_migrate.errors import (
     Interrupted,
     KeyUnavailable,
     MigrateError,
-    Permanent,
     Stopped,
     StorageError,
     Transient,
 )
 from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged
-from hdh_migrate.pipeline.verify.version_order import VERSIONING_HINT
 from hdh_migrate.pipeline.workers import unchanged
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
@@ -43,6 +41,7 @@ from hdh_migrate.session.policy import (
 )
 from hdh_migrate.session.policy.alike import SOURCE, TARGET, of_batch, together
 from hdh_migrate.session.policy.fencing import held_by_another
+from hdh_migrate.session.policy.places import keeps, keeps_versions, tried
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
 from hdh_migrate.telemetry import duration_text
@@ -141,12 +140,12 @@ def _reached(
         for problem in (
             *(() if batch_of[dataset.name] in unread else
               of_batch(batch_of[dataset.name],
-                       _tried(SOURCE + dataset.source.place.bucket,
+                       tried(SOURCE + dataset.source.place.bucket,
                               looked, dataset.source.place, demand=demand))),
-            *_tried(TARGET + dataset.target.place.bucket,
+            *tried(TARGET + dataset.target.place.bucket,
                     services.reader.check, dataset.target.place, demand=demand),
-            *(_keeps(services, dataset, demand=demand) if writes else ()),
-            *_keeps_versions(services, dataset, demand=demand),
+            *(keeps(services, dataset, demand=demand) if writes else ()),
+            *keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
             known = found.get(str(problem), problem)
             found[str(problem)] = replace(problem, batches=problem.batches | known.batches)
@@ -288,76 +287,12 @@ def _asks(services: Services, plan: Plan, selected: Sequence[str]) -> Iterator[P
     rehydrator = services.take(opened)
     places = {one.source.place.bucket: one.source.place for one in _datasets(plan, selected)}
     for place in places.values():
-        yield from _tried(where, rehydrator.check, place, demand=False)
+        yield from tried(where, rehydrator.check, place, demand=False)
 
 
 def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
     wanted = {name for batch in _batches(plan, selected) for name in batch.datasets}
     return (dataset for dataset in plan.datasets if dataset.name in wanted)
-
-
-def _tried(
-    where: str, check: Callable[[Place], Sequence[Problem]], place: Place, *, demand: bool
-) -> Sequence[Problem]:
-    try:
-        return check(place)
-    except (Transient, Permanent) as error:
-        if demand and isinstance(error, Transient):
-            raise
-        auth = isinstance(error, AuthFailed | AccessDenied)
-        return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
-
-
-def _has(
-    dataset: Dataset, has: Callable[[Place], bool], lack: str, hint: str, *, demand: bool
-) -> Sequence[Problem]:
-    """Check that a dataset's bucket has something that it needs."""
-    where = f"target bucket {dataset.target.bucket}"
-
-    def check(place: Place) -> Sequence[Problem]:
-        return [] if has(place) else [Problem(where=where, what=lack, hint=hint)]
-
-    return _tried(where, check, dataset.target.place, demand=demand)
-
-
-def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
-    """Check that a bucket has object lock if it is wanted, and has none that nobody planned.
-
-    Most hosts cannot add it later, and refuse what is written to a bucket that keeps everything
-    when it is not sent as under a lock.
-    """
-    if dataset.target.keeping is None:
-        return _tried(
-            f"target bucket {dataset.target.bucket}", partial(_kept, services, dataset),
-            dataset.target.place, demand=False,
-        )  # fmt: skip
-    hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
-    lack = f"no object lock, which the retention of dataset {dataset.name} needs"
-    return _has(dataset, services.reader.locks, lack, hint, demand=demand)
-
-
-def _kept(services: Services, dataset: Dataset, place: Place) -> Sequence[Problem]:
-    kept = services.reader.default_retention(place)
-    if kept is None:
-        return []
-    return [
-        Problem(
-            where=f"target bucket {place.bucket}",
-            what=f"its default retention keeps whatever is written for {kept}, and the plan does"
-            " not say so",
-            hint=f"say it in the plan (dataset {dataset.name}: target.retention) or name another"
-            " bucket; once its batch has begun, which binds both, take the bucket's default"
-            " retention away: what has a lock keeps it",
-        )
-    ]
-
-
-def _keeps_versions(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
-    """Check that a bucket keeps versions if all of them are wanted."""
-    if not dataset.source.every_version:
-        return []
-    lack = f"it keeps no versions, which all versions of dataset {dataset.name} need"
-    return _has(dataset, services.reader.keeps_versions, lack, VERSIONING_HINT, demand=demand)
 
 
 def _clock_notes(judge: Judge) -> list[str]:
