@@ -148,6 +148,10 @@ def test_what_arrived_at_the_source_in_the_window_is_on_every_page(switched: Sit
     assert "the same source was listed again on" in shown
     assert second_verifier.verify(again, trusted, 1) == []
 
+    switched.change(datasets=[first], batches=[batch])
+    left = switched.cli("status", switched.plan, "--json", expect=None).json["left"]
+    assert "late" in {one["task"] for one in left}, "of what is not in the plan nothing is known"
+
 
 def test_the_nightly_refresh_goes_on_when_a_batch_was_cut_over(switched: Site) -> None:
     """It was refused as a whole, so the batches that are not cut over were not followed either."""

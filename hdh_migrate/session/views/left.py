@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
@@ -247,6 +246,7 @@ def _batches(
     looks, seen = {one["batch"]: one for one in look_facts(ledger)}, _missing(ledger)
     absent = absent_facts(ledger)
     planned = {one.batch for one in desk.loaded.plan.cutovers}
+    rules = {one["name"]: TakingRules.of(one) for one in plan["datasets"]}
     placed: list[PlacedDataset] = []
     copied = None
     if desk.loaded.plan.seal.second_copy is not None:
@@ -257,7 +257,7 @@ def _batches(
         look, after = looks.get(name), _after_deletion(story)
         final = ended(story) or NONE_PASSED
         if final.late or final.unlisted:
-            placed = placed or [*_placed(desk, plan, ledger, listings)]
+            placed = placed or [*_placed(desk, rules, ledger, listings)]
             final = replace(final, since=FollowedSource.of(name, final.at, placed))
         decided = story is None or not final.undecided(observed_of(story))
         end = NONE_PASSED if decided else final
@@ -291,11 +291,12 @@ def _batches(
 
 
 def _placed(
-    desk: Desk, plan: Mapping[str, Any], ledger: SqliteLedger, listings: Listings
+    desk: Desk, rules: Mapping[str, TakingRules], ledger: SqliteLedger, listings: Listings
 ) -> Iterator[PlacedDataset]:
-    """Yield where each dataset of a canonical plan lies at the source, and what came of it."""
-    planned = {one["name"]: one for one in plan["datasets"]}
+    """Yield where each dataset of the plan lies at the source, and what came of it."""
     for row in ledger.datasets():
+        if row.name not in rules:  # its batch was taken out of the plan
+            continue
         place = desk.loaded.plan.dataset(row.name).source.place
         own = sum(one.dataset == row.id for one in ledger.own_verified(row.batch, 0, _OWN_AT_ONCE))
         yield PlacedDataset(
@@ -305,7 +306,7 @@ def _placed(
             left=ledger.tally(row.id, *_LEFT).objects,
             excluded=ledger.tally(row.id, State.EXCLUDED).objects,
             listed=listings.of_dataset(row.name),
-            rules=TakingRules.of(planned[row.name]),
+            rules=rules[row.name],
         )  # fmt: skip
 
 
