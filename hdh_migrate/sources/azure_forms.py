@@ -10,6 +10,7 @@ each a `DeletionId`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -89,7 +90,8 @@ def forms(
 def deleted_paths(account: AzureAccount, place: Place) -> Iterator[Form] | None:
     """List deleted paths where the namespace is hierarchical; None: it is not.
 
-    An account that takes the question for another one gives entries that are not deleted.
+    An account that takes the question for another one begins with an entry that is not deleted: it
+    is not listed to its end.
 
     Raises:
         StorageError: the container cannot be listed so for another reason.
@@ -97,7 +99,14 @@ def deleted_paths(account: AzureAccount, place: Place) -> Iterator[Form] | None:
     if not accepted(account, place, "", only=DELETED):
         return None
     found = forms(account, place, (), only=DELETED)
-    return (one for one in found if one.trace is Trace.SOFT_DELETED and one.deletion)
+    first = next(found, None)
+    if first is None:
+        return iter(())
+    if first.trace is not Trace.SOFT_DELETED:
+        return None
+    return (
+        one for one in chain([first], found) if one.trace is Trace.SOFT_DELETED and one.deletion
+    )
 
 
 def _form(blob: ET.Element) -> Form:

@@ -109,6 +109,8 @@ class StrictBlob:
         self.blobs: list[StoredBlob] = []
         self._numbers = itertools.count(1)
         self.keeps, self.deleted_apart = "", False
+        self.knows_showonly = True
+        """Else it is let lie, as an emulator does."""
         self.answers: dict[str, tuple[int, str]] = {}
         """What each method is answered about blobs, whatever was asked."""
         self.container: dict[str, str] | None = None
@@ -146,7 +148,7 @@ class StrictBlob:
 
     def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
         words = set(filter(None, query.get("include", "").split(",")))
-        only = query.get("showonly", "")
+        only = query.get("showonly", "") if self.knows_showonly else ""
         if (
             words - WORDS
             or words & self.unknown

@@ -12,6 +12,7 @@ from hdh_migrate.model import Erasing, Place, Trace
 from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
+from hdh_migrate.sources.azure_forms import deleted_paths
 from tests.support.doors import loopback
 from tests.support.strict_blob import CONTAINER, SAS, StrictBlob
 
@@ -54,6 +55,19 @@ def test_deleted_paths_of_a_hierarchical_account_are_seen_once(*, apart: bool) -
         assert left(eraser) == {("p/k", Trace.SOFT_DELETED): 1, ("p/other", Trace.CURRENT): 1}
         assert [one.days for one in eraser.remnants(PLACE) if one.days] == [7]
         assert Trace.SOFT_DELETED not in eraser.unseen()
+
+
+def test_an_account_that_takes_the_question_for_another_one_is_not_listed_once_more() -> None:
+    """It gave every blob a third time: an inventory of 50,000 took a fifth longer."""
+    with StrictBlob(hierarchical=True) as server:
+        server.knows_showonly = False
+        server.put("p/k", b"data")
+        account = AzureAccount(server.url, SasAuthorizer(SAS), loopback(server.url))
+
+        assert deleted_paths(account, PLACE) is None
+        assert left(eraser_of(server)) == {("p/k", Trace.CURRENT): 1}
+        server.blobs.clear()
+        assert [*(deleted_paths(account, PLACE) or ())] == []
 
 
 @pytest.mark.parametrize("hierarchical", [True, False])
