@@ -395,8 +395,8 @@ ANNEXES: dict[str, Text] = {
         "|{n} objects had their bytes there, but other metadata or tags.",
     ),
     "looks.mended": Text(
-        "Depuis, tout ce qui y était absent ou altéré est de nouveau vérifié.",
-        "Since then all that was gone or damaged there is verified again.",
+        "Depuis, tout ce qui y était absent, altéré ou remplacé est de nouveau vérifié.",
+        "Since then all that was gone, damaged or replaced there is verified again.",
     ),
     "looks.open": Text("Ce contrôle n'est pas terminé.", "This look is not finished."),
     # --- rotations -----------------------------------------------------------------------------

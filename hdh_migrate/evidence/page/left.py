@@ -30,7 +30,6 @@ from hdh_migrate.evidence.page.text import Text, Words
 from hdh_migrate.evidence.verifier.members import (
     Predicate,
     StatedAbsent,
-    StatedLook,
     StatedRotation,
     StatedTally,
 )
@@ -272,16 +271,6 @@ def missed_in(look: Mapping[str, object] | None) -> bool:
     """Say whether a look found something gone, damaged, replaced or lost."""
     kinds = ("gone", "damaged", "replaced", "lost")
     return look is not None and any(look.get(kind) for kind in kinds)
-
-
-def mended_since(p: Predicate, look: StatedLook) -> bool:
-    """Say whether what a look missed or found damaged is verified again, and it found no more."""
-    return bool(
-        look["ended"]
-        and look["gone"] + look["damaged"] > 0
-        and not (look["replaced"] or look["unread"] or look.get("lost") or look.get("beside"))
-        and all_back(p, look["batch"])
-    )
 
 
 def tallies_of(p: Predicate, batch: str) -> list[StatedTally]:

@@ -26,8 +26,10 @@ from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
 from hdh_migrate.evidence.page.left import (
     after_deletion,
-    mended_since,
+    all_back,
     missed_in,
+    tallies_of,
+    whole_again,
 )
 from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.counts import gone_in
@@ -80,7 +82,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "losses": _losses(predicate),
         "beside": _beside(predicate),
         "packs_gone_since": lambda look: _packs_gone_since(predicate, look),
-        "mended": lambda look: mended_since(predicate, look),
+        "mended": lambda look: _is_mended(predicate, look),
         "gravest_codes": gravest_codes(codes),
         "retained": [
             one
@@ -111,6 +113,23 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "claims": _claims(predicate),
         "batches": _batches(predicate),
     }
+
+
+def _is_mended(p: Predicate, look: StatedLook) -> bool:
+    """Say whether all that a look did not find as it was verified is verified again."""
+    if not look["ended"] or look["unread"] or look.get("lost") or look.get("beside"):
+        return False
+    found = look["gone"] + look["damaged"] + look["replaced"]
+    settled = not look["replaced"] or _is_ours_again(p, look["batch"])
+    return found > 0 and settled and all_back(p, look["batch"])
+
+
+def _is_ours_again(p: Predicate, batch: str) -> bool:
+    """Say whether nothing stands in the place of a batch's objects, by what all findings show."""
+    own = {one["name"] for one in p["datasets"] if one["batch"] == batch}
+    vanished = any(one["dataset"] in own and one["rule"] == VANISHED[0] for one in p["exclusions"])
+    open_ = how_many(p["findings"]["codes"], Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
+    return not open_ and not vanished and whole_again(tallies_of(p, batch))
 
 
 def _cutovers(predicate: Predicate) -> dict[str, object]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -2553,6 +2554,31 @@ def test_what_a_look_missed_and_nothing_mended_is_never_called_mended(
     assert "réparée depuis" not in page
     assert "1 objet absent ou altéré à un contrôle, et non revérifié depuis" in page
     assert re.search(r"Numéro : 4\s?711", page)
+
+
+@pytest.mark.parametrize(
+    ("missed", "findings", "there"),
+    [
+        ({"gone": 1}, (), True),
+        ({"replaced": 1}, (), True),
+        ({"gone": 1, "replaced": 1}, (), True),
+        ({"gone": 1, "unread": 1}, (), False),
+        ({}, (), False),
+        ({"replaced": 1}, (Code.TARGET_REPLACED,), False),
+        ({"replaced": 1}, (Code.TARGET_ACCEPTED,), False),
+    ],
+    ids=str,
+)
+def test_what_a_look_found_is_said_to_be_mended_once_all_of_it_is(
+    tmp_path: Path, key: Signer, missed: dict[str, int], findings: Sequence[Code], *, there: bool
+) -> None:
+    """Of somebody's object that was kept aside, and ours sent again, it said nothing."""
+    none = dict.fromkeys(("gone", "damaged", "replaced", "unread"), 0)
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, looks=[{**LOOK, **none, **missed}],
+        findings=[finding(code) for code in findings],
+    )["fr"].plain  # fmt: skip
+    assert ("absent, altéré ou remplacé est de nouveau vérifié" in page) is there
 
 
 def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, key: Signer) -> None:
