@@ -240,13 +240,17 @@ def test_a_hold_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines
     assert "ward" not in journal
 
 
+def with_approver(two: Machines) -> tuple[str, str]:
+    """Let the plan name somebody who approves; return the option that signs as them."""
+    new_report_key(two.folder / "keys", "dpo", None)
+    with two.job.plan.open("a") as plan:
+        plan.write("approvals: {keys: [keys/dpo.pub], threshold: 1}\n")
+    return "--key", str(two.folder / "keys" / "dpo.key")
+
+
 def test_a_withdrawal_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines) -> None:
     """It is a file beside the ledger: put back from before, what was taken back counted again."""
-    job, folder = two.job, two.folder
-    new_report_key(folder / "keys", "dpo", None)
-    with job.plan.open("a") as plan:
-        plan.write("approvals: {keys: [keys/dpo.pub], threshold: 1}\n")
-    dpo = ("--key", str(folder / "keys" / "dpo.key"))
+    folder, dpo = two.folder, with_approver(two)
     assert two.call("one", "run")[0] == Exit.OK
     stage = ("--batch", "all", "--stage", "cutover")
     told = two.call("one", "approve", *stage, *dpo)[1]
@@ -271,11 +275,7 @@ def test_a_withdrawal_is_not_lost_with_an_older_copy_of_the_state_folder(two: Ma
 
 def test_an_approval_by_a_copy_that_went_another_way_is_not_kept(two: Machines) -> None:
     """It was kept without a word, and in the hour of the switch it did not count."""
-    job, folder = two.job, two.folder
-    new_report_key(folder / "keys", "dpo", None)
-    with job.plan.open("a") as plan:
-        plan.write("approvals: {keys: [keys/dpo.pub], threshold: 1}\n")
-    dpo = ("--key", str(folder / "keys" / "dpo.key"))
+    folder, dpo = two.folder, with_approver(two)
     assert two.call("one", "run")[0] == Exit.OK
     two.copy("one", "two")
     stage = ("--batch", "all", "--stage", "cutover")
