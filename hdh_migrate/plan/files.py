@@ -26,6 +26,7 @@ class KeyFileUnreadable(KeyUnavailable):
     def __init__(self, path: Path, why: OSError | str, *, hint: str | None = None) -> None:
         reason = (why.strerror or why) if isinstance(why, OSError) else why
         super().__init__(f"{path}: the key file cannot be read: {reason}", hint=hint)
+        self.path = path
 
 
 def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None = None) -> bytes:

@@ -65,6 +65,8 @@ class KeyFile(TypedDict):
     fingerprint: str
     passphrase: NotRequired[str]
     warning: NotRequired[str]
+    made: NotRequired[str]
+    """The file of its public key, where that was written anew."""
 
 
 class Relocked(TypedDict):

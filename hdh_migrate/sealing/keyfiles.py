@@ -172,6 +172,15 @@ def write_pair(
         raise
 
 
+def write_public(form: KeyFileForm, path: Path, raw: bytes) -> None:
+    """Write a public key's file (0644); nothing is ever overwritten.
+
+    Raises:
+        KeyUnavailable: the file exists already, or cannot be written.
+    """
+    _create(path, _armoured(form.public, raw), mode=0o644)
+
+
 def relock_file(form: KeyFileForm, path: Path, old: str | None, new: str) -> None:
     """Lock a private key's file anew, by another passphrase or the same; all of it or nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,15 @@ def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
         KeyUnavailable: one is missing, unreadable or no honest key.
     """
     form = form_of(plan)
-    return tuple(form.public(base / path).hex() for path in plan.seal.recipients)
+    try:
+        return tuple(form.public(base / path).hex() for path in plan.seal.recipients)
+    except KeyFileUnreadable as error:
+        public = shlex.quote(str(error.path))
+        error.hint = (
+            f"{error.hint}; where it is lost, whoever has its private key makes it anew:"
+            f' "hdh-migrate keys show FILE --public {public}"'
+        )
+        raise
 
 
 def open_envelopes(

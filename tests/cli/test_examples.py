@@ -231,7 +231,7 @@ STATES: tuple[tuple[Callable[[Sandbox], None], Mapping[str, Exit]], ...] = (
             "provision plan.yaml": OK,
             "provision plan.yaml --policy policy.json --execute": OK,
             "worker --new-ca keys/cluster --days 90": OK,
-            "keys show keys/steward.pub": OK,
+            "keys show keys/steward.sec --public keys/steward-again.pub": OK,
             "keys show keys/report.key --passphrase-from file:secrets/report": OK,
             "keys relock keys/steward.sec --new-passphrase-from env:STEWARD": OK,
             "audit verifier --out verifier": OK,

@@ -247,6 +247,18 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     return public
 
 
+def write_public(key: TrustedKey, path: Path) -> None:
+    """Write a public key's file in PEM, without a last day; nothing is ever overwritten.
+
+    Raises:
+        KeyUnavailable: the file exists already, or cannot be written.
+    """
+    try:
+        write_whole(path, _public_pem(key.public, None), mode=0o644)
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def load_trusted_key(path: Path) -> TrustedKey:
     """Open a public key.
 
