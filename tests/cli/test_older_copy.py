@@ -82,7 +82,14 @@ REFUSED = frozenset(
 )
 """What does nothing there, and shows nothing; all else says that it is of an older copy."""
 
-STOPS_NOBODY = frozenset({'hold plan.yaml --reason "ward 3 still writes"'})
+STOPS_NOBODY = frozenset(
+    {
+        'hold plan.yaml --reason "ward 3 still writes"',
+        "pause plan.yaml",
+        'pause plan.yaml --reason "the line is needed for a transfer of scans"',
+        "limit plan.yaml 200MiB/s --for 2h",
+    }
+)
 """What is done, and is no success: whoever was meant goes on by the newest copy."""
 
 WORDS = (
@@ -149,7 +156,9 @@ def test_a_pause_that_stops_a_run_lets_it_contact_nobody(sandbox: Sandbox) -> No
         state(sandbox)
         sandbox.keep(state.__name__)
     put_back(sandbox, "moved", (sandbox.folder / "plan.yaml").read_text())
-    assert WORDS[0] in sandbox.give("pause plan.yaml", expect=Exit.OK).err
+    told = sandbox.give("pause plan.yaml", expect=Exit.LOCKED).err
+    assert WORDS[0] in told
+    assert "no run is under way here" in told
 
     stopped = sandbox.give("run plan.yaml", expect=Exit.STOPPED)
 

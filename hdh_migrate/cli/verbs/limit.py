@@ -16,7 +16,7 @@ from hdh_migrate.telemetry import size_text
 
 @verb(
     examples=("limit plan.yaml 200MiB/s --for 2h", "limit plan.yaml --release"),
-    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=InstructionGiven,
     options=AT_PLAN,
 )
@@ -41,7 +41,7 @@ def limit(
     It never lets a run be faster than the plan's own limits do; a second one replaces the first.
     """
     from hdh_migrate.model import InstructionKind
-    from hdh_migrate.session.verbs.instruct import instruct
+    from hdh_migrate.session.verbs.instruct import demand_heard, instruct
 
     if release is (rate is not None) or (release and lasts is not None):
         raise UsageError("give a rate, such as 200MiB/s, or --release alone")
@@ -49,6 +49,7 @@ def limit(
     desk = task.desk(plan)
     kind = InstructionKind.RELEASE if release else InstructionKind.LIMIT
     result = instruct(desk, kind, rate=most, seconds=seconds, reason=reason)
+    demand_heard(desk, result)
     task.out.result(result, _text(result))
 
 

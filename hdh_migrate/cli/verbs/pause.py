@@ -18,7 +18,7 @@ from hdh_migrate.results.courses import InstructionGiven
         "pause plan.yaml",
         'pause plan.yaml --reason "the line is needed for a transfer of scans"',
     ),
-    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=InstructionGiven,
     options=AT_PLAN,
 )
@@ -36,9 +36,11 @@ def pause(
     Without a run under way, the next one ends at once with exit 7, unless it has --wait.
     """
     from hdh_migrate.model import InstructionKind
-    from hdh_migrate.session.verbs.instruct import instruct
+    from hdh_migrate.session.verbs.instruct import demand_heard, instruct
 
-    result = instruct(task.desk(plan), InstructionKind.PAUSE, reason=reason)
+    desk = task.desk(plan)
+    result = instruct(desk, InstructionKind.PAUSE, reason=reason)
+    demand_heard(desk, result)
     who = heard_by(result)
     heard = "no run is under way: the next one does not begin"
     if who is not None:

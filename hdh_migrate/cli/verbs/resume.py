@@ -11,16 +11,18 @@ from hdh_migrate.results.courses import InstructionGiven
 
 @verb(
     examples=("resume plan.yaml", "resume plan.yaml --json"),
-    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=InstructionGiven,
     options=AT_PLAN,
 )
 def resume(task: Task, plan: Plan) -> None:
     """Let a paused run go on within two seconds, or the next one begin."""
     from hdh_migrate.model import InstructionKind
-    from hdh_migrate.session.verbs.instruct import instruct
+    from hdh_migrate.session.verbs.instruct import demand_heard, instruct
 
-    result = instruct(task.desk(plan), InstructionKind.RESUME)
+    desk = task.desk(plan)
+    result = instruct(desk, InstructionKind.RESUME)
+    demand_heard(desk, result)
     task.out.result(result, _text(result))
 
 

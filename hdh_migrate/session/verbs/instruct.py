@@ -16,6 +16,8 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy.last_writer import not_newest
+from hdh_migrate.session.verbs.older_copy import seen_newer
 from hdh_migrate.session.views.course import limit_fact, pause_fact, waiting_fact
 
 REASON_MAX = 300
@@ -67,6 +69,22 @@ def instruct(
         "waiting": waiting_fact(desk),
         "slows": None if counts.limit is None else _slows(desk.loaded.plan, counts.limit.rate),
     }
+
+
+def demand_heard(desk: Desk, given: InstructionGiven) -> None:
+    """Demand that what was said is heard by a run here, or that no newer ledger is elsewhere.
+
+    Raises:
+        Fenced: it was said to an older copy of the ledger, where nobody is at work.
+    """
+    if given["said"] is None or given["run"] is not None or given["waiting"] is not None:
+        return
+    if newer := seen_newer(desk):
+        raise not_newest(
+            newer,
+            "it was said on this machine alone, and no run is under way here: whoever has the"
+            " newest copy of the ledger goes on as before. Give the same command there",
+        )
 
 
 def _slows(plan: Plan, rate: int | None) -> bool:

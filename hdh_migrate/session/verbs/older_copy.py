@@ -35,7 +35,7 @@ def older_copy(desk: Desk) -> str | None:
     It never raises, and waits for a moment only: who cannot ask, be it for want of a network or of
     a secret, is told nothing, and `--verbose` says why.
     """
-    found = [] if desk.fences_asked.is_set() else _seen(desk)
+    found = [] if desk.fences_asked.is_set() else seen_newer(desk)
     return f"the ledger here is not the newest: {'; '.join(found)}; {OLDER}" if found else None
 
 
@@ -49,7 +49,7 @@ def demand_not_older(desk: Desk) -> list[Transport]:
         Fenced: it shows one; nothing was done.
     """
     heard = list[Transport]()
-    if found := _seen(desk, heard):
+    if found := seen_newer(desk, heard):
         raise not_newest(
             found,
             "nothing was done. Give the same command where the newest copy of the ledger is; where"
@@ -59,7 +59,8 @@ def demand_not_older(desk: Desk) -> list[Transport]:
     return list(heard)
 
 
-def _seen(desk: Desk, heard: list[Transport] | None = None) -> list[str]:
+def seen_newer(desk: Desk, heard: list[Transport] | None = None) -> list[str]:
+    """Return what the target shows of a newer ledger, if it says so within a moment."""
     found = list[str]()
     if desk.stop.is_set() or not desk.ledger_path.exists():
         return found
