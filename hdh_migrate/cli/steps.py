@@ -88,17 +88,23 @@ def perform_steps(
     result: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(result, done, asked)
     task.out.result(result, "\n".join([*asked_text(result), states_text(done.datasets)]))
-    say_findings(task.out, done.code)
+    say_next(task.out, done)
     return done.code
 
 
-def say_findings(out: Output, code: Exit) -> None:
-    """Say what a run means that ends with findings, and which verb tells more."""
-    if code in {Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED}:
+def say_next(out: Output, done: Performed) -> None:
+    """Say which verb tells more of what a run ends with, or does what is left."""
+    code = done.code
+    if code not in {Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED}:
+        return
+    ends = f"note: ends with {int(code)} ({code.meaning})"
+    if done.open:
         out.say(
-            f'note: ends with {int(code)} ({code.meaning}): "hdh-migrate errors PLAN" says what'
-            " is open, what is safe, and which verb mends it"
+            f'{ends}: "hdh-migrate errors PLAN" says what is open, what is safe, and which verb'
+            " mends it"
         )
+    elif done.behind:
+        out.say(f'{ends}: "hdh-migrate run PLAN" goes through every step that is left')
 
 
 def attend(act: Callable[[Desk], T], metrics_file: Path | None) -> Callable[[Desk], T]:

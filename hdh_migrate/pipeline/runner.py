@@ -80,6 +80,8 @@ class Runner:
         """What listings of sealed inventories found, batch by batch."""
         self.retried = Counter[str]()
         """How many failed objects wait again because somebody asked for it, by code."""
+        self.behind = self.open = False
+        """Whether objects wait for a step before these, and whether findings are open."""
         self.early: float | None = None
         """When the next of the batches that are not to be moved yet may be, seconds since 1970."""
         self._notes: dict[int, str] = {}
@@ -130,11 +132,12 @@ class Runner:
                 self._ctx.ledger.commit()
                 self._ended(batch.name)
         self._demand_all(len(chosen))
-        behind = self._behind([one for one in chosen if one.name not in waiting], steps)
+        self.behind = self._behind([one for one in chosen if one.name not in waiting], steps)
         code = self.exit_code(selected)
-        if code is not Exit.OK:
+        self.open = code is not Exit.OK
+        if self.open:
             return code
-        return Exit.FINDINGS if behind else Exit.STOPPED if waiting else Exit.OK
+        return Exit.FINDINGS if self.behind else Exit.STOPPED if waiting else Exit.OK
 
     @contextmanager
     def _alone(self, batch: str) -> Iterator[None]:

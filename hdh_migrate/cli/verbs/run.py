@@ -20,7 +20,7 @@ from hdh_migrate.cli.steps import (
     asked_text,
     attending,
     perform_steps,
-    say_findings,
+    say_next,
     states_text,
     why,
 )
@@ -184,7 +184,7 @@ def _whole(
         + ("" if written else " (of an earlier run: there is nothing to add)")
         + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
     )
-    say_findings(task.out, code)
+    say_next(task.out, done)
     return code
 
 

@@ -123,7 +123,13 @@ def erasure_blockers(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) 
         yield f"batch {batch} is being switched ({stage}): let that come to its end, or roll back"
     if stage is CutoverStage.ERASING:
         yield f"batch {batch} is being deleted at the source: let that come to its end"
-    unproven = ledger.tally(erasure.dataset.id, State.SENT, State.SENDING).objects
+    under_way = ledger.tally(erasure.dataset.id, State.SENDING).objects
+    if under_way:
+        yield (
+            f"{counted(under_way, 'object was', 'objects were')} being sent when a command ended:"
+            ' "hdh-migrate run PLAN" first'
+        )
+    unproven = ledger.tally(erasure.dataset.id, State.SENT).objects
     if unproven:
         yield (
             f"{counted(unproven, 'object is', 'objects are')} sent and not verified:"

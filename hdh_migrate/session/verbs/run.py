@@ -61,6 +61,10 @@ class Performed:
     refreshes: list[RefreshPass]
     retried: dict[str, int]
     """Failed objects that somebody asked to be tried again, by code."""
+    open: bool
+    """Whether findings are open."""
+    behind: bool
+    """Whether objects wait for a step before those that were asked for."""
     early: float | None = None
     """When the next of the batches that are not to be moved yet may be, in seconds since 1970."""
 
@@ -139,7 +143,7 @@ def perform_with(
         kept.code = copies.judged(code)
         return Performed(
             code=kept.code, datasets=datasets, refreshes=passes, retried=dict(runner.retried),
-            early=runner.early,
+            early=runner.early, open=runner.open, behind=runner.behind,
         )  # fmt: skip
 
 
