@@ -55,7 +55,8 @@ class BarProgress(LineProgress):
 
     def note(self, text: str) -> None:
         """One line for people, above the bar."""
-        self._bars.console.print(f"note: {visible(text)}", markup=False, highlight=False)
+        line = visible(self._output.given.in_text(text))
+        self._bars.console.print(f"note: {line}", markup=False, highlight=False)
 
     def close(self) -> None:
         """The step is over."""

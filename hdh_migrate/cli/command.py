@@ -22,6 +22,7 @@ from hdh_migrate import __version__
 from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.cli.parameters import ALONE, BY_LINE, NOT_OF_EVERY_VERB, SHARED
+from hdh_migrate.cli.pasted import AsTyped
 from hdh_migrate.errors import Exit, Interrupted, MigrateError
 from hdh_migrate.frozen import frozen
 
@@ -97,6 +98,7 @@ def _command(
     @wraps(function)
     def command(**given: Any) -> NoReturn:  # noqa: ANN401 - of whatever the verb takes
         task = Task(**{name: given.pop(name) for name in SHARED if name in given})
+        task.out.given = AsTyped.of(given, task.state_dir)
         task.run(lambda: function(task, **given))
 
     own = inspect.signature(function, eval_str=True)
@@ -193,6 +195,8 @@ class Task:
         engines = _engines.get()
         opened = Desk.open(plan, self.state_dir, shown, self.stop, engines=engines, dry=dry)
         self._desk = opened
+        batches = [one.name for one in opened.loaded.plan.batches]
+        self.out.given = self.out.given.among(batches)
         return opened
 
     def at_desk(self, plan: Path, act: Callable[[Desk], T], *, dry: bool = False) -> T:

@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from hdh_migrate.cli import verbs
 from hdh_migrate.cli.command import VERBS, Verb
 
-PROGRAM: Final = "hdh-migrate"
+PROGRAM: Final = verbs.PROGRAM
 HELP_OPTIONS: Final = ("-h", "--help")
 _WIDTH: Final = 75
 _OPTION: Final = re.compile(r"--?[A-Za-z]")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from hdh_migrate.cli import streams
+from hdh_migrate.cli.pasted import AsTyped
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.model.naming import shown
 from hdh_migrate.results import Amount, FailedVerb
@@ -25,6 +26,8 @@ class Output:
 
     def __init__(self, *, as_json: bool, progress: bool) -> None:
         self.as_json = as_json
+        self.given = AsTyped()
+        """What commands in texts for people name; documents for machines say PLAN."""
         self.lost: str | None = None
         """Why stdout did not take everything; what a command did is done all the same."""
         self.shows_progress = progress and not as_json
@@ -38,7 +41,7 @@ class Output:
         if self.as_json:
             self.data(document)
         else:
-            self._print(_shown(text) + "\n")
+            self._print(_shown(self.given.in_text(text)) + "\n")
 
     def stream(self, pieces: Iterable[bytes]) -> None:
         """Write bytes to stdout as they come, for as long as it takes them."""
@@ -49,7 +52,7 @@ class Output:
 
     def say(self, text: str) -> None:
         """Print a message for people on stderr, redacted; a failure to print it is ignored."""
-        streams.write(sys.stderr, _shown(redact(text)) + "\n")
+        streams.write(sys.stderr, _shown(redact(self.given.in_text(text))) + "\n")
 
     def _print(self, data: str | bytes) -> None:
         if self.lost is None and (why := streams.write(sys.stdout, data)) is not None:

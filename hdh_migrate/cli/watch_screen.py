@@ -7,7 +7,7 @@ who works, what is urgent among the batches, what is under way; what happened la
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final, Literal
 
@@ -30,15 +30,20 @@ WIDE: Final = 110
 """From so many columns on, bytes and what is excluded are shown, too."""
 
 
-def screen(status: Status, width: int, height: int, foot: str) -> list[str]:
-    """Return at most `height` lines of at most `width` characters; the last one is `foot`."""
+def screen(
+    status: Status, width: int, height: int, foot: str, pasted: Callable[[str], str] = str
+) -> list[str]:
+    """Return at most `height` lines of at most `width` characters; the last one is `foot`.
+
+    `pasted` makes what is said to people of what is said to everybody.
+    """
     head = [line for text in headlines(status) for line in wrap(text, width)][: max(3, height // 4)]
     now = [
         line
         for text in (*now_lines(status, width // 4), *_connections(status["connections"]))
         for line in wrap(text, width, subsequent_indent="  ")
     ]
-    calls = attention(status)
+    calls = [pasted(line) for line in attention(status)]
     last = min(len(status["lately"]) + 1, height // 8)
     room = height - len(head) - 1 - last
     kept = min(len(now), max(4, room // 5)) + min(len(calls), max(2, room // 4))

@@ -415,7 +415,7 @@ def test_a_second_ledger_of_the_same_plan_overwrites_nothing(desk: Desk) -> None
     assert done.returncode == Exit.REFUSED
     assert {key: desk.etag(key) for key in desk.stored()} == before
     assert "objects of this migration that this ledger does not know" in done.stderr
-    assert "hdh-migrate adopt PLAN" in done.stderr
+    assert f"hdh-migrate adopt {desk.plan} --state-dir" in done.stderr
 
 
 @pytest.mark.parametrize("verb", [("run",), ("run", "--dry-run"), ("preflight",), ("transfer",)])

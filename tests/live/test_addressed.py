@@ -14,7 +14,7 @@ from tests.support.tls import Authority, Heard, https
 
 pytestmark = pytest.mark.live
 
-ADOPT = "hdh-migrate adopt PLAN --bundle DIR --state-dir NEW"
+ADOPT = "hdh-migrate adopt {} --bundle DIR --state-dir NEW"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_profile_that_leads_elsewhere_is_refused_before_anything_is_sent(
 
     assert f"its address is https://localhost:{second.port} by the profile" in said
     assert f"was https://localhost:{first.port} so far" in said
-    assert ADOPT in said
+    assert ADOPT.format(site.plan) in said
     assert not any(one.startswith(("PUT", "POST", "DELETE")) for one in second.requests)
     for verb in (("verify", "--again"), ("report", "--out", str(site.folder / "evidence"))):
         refused = site.cli(verb[0], site.plan, *verb[1:], expect=3).err

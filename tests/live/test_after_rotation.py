@@ -174,7 +174,7 @@ def test_what_is_adopted_afterwards_counts_as_left_and_the_same_command_goes_thr
 
     said = site.cli("adopt", site.plan, expect=0)
 
-    assert 'the same "hdh-migrate keys rotate PLAN' in said.err
+    assert f'the same "hdh-migrate keys rotate {site.plan}' in said.err
     left = json.loads(site.cli("status", site.plan, "--json", expect=0).out)["left"]
     (task,) = [one for one in left if one["task"] == "rotated"]
     assert (task["objects"], task["names"]) == (1, ["keys rotate"])

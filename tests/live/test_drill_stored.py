@@ -112,7 +112,7 @@ def test_an_escrow_key_opens_what_is_stored_and_everybody_says_when(site: Site) 
     assert [one["stored"] is not None for one in keys] == [one["recipient"] == name for one in keys]
     shown = site.cli("status", site.plan, expect=0).out
     assert f"{name} opened 2 of 2 stored objects, drawn by chance, on " in shown
-    assert "- 2 not tried: hdh-migrate keys drill PLAN --key FILE --stored N" in shown
+    assert f"- 2 not tried: hdh-migrate keys drill {site.plan} --key FILE --stored N" in shown
 
 
 def test_what_the_key_does_not_open_ends_with_5_and_stands_in_the_journal(site: Site) -> None:
@@ -125,7 +125,7 @@ def test_what_the_key_does_not_open_ends_with_5_and_stands_in_the_journal(site: 
     said = tried(site, "--stored", "5", expect=5)
     assert "3 of 5 stored objects opened" in said.out
     assert said.out.count("the key does not open it, or not to what was sent") == 2
-    assert "verify PLAN --again" in said.out
+    assert f"verify {site.plan} --again" in said.out
     assert "b.csv" not in said.out + said.err
     tried(site, "--stored", "5", key="keys/consumer.sec", expect=0)  # its packets are whole
     first, second = journal(site, "drilled")
@@ -189,7 +189,7 @@ def test_while_keys_are_being_exchanged_nothing_stored_is_tried(
     assert not journal(site, "keys-rotated")
     said = tried(site, "--stored", "5", key="keys/next.sec", expect=3).err
     assert "keys are being exchanged" in said
-    assert "keys rotate PLAN ... --execute" in said
+    assert f"keys rotate {site.plan} ... --execute" in said
     tried(site, key="keys/next.sec", expect=0)  # an envelope is sealed for those of afterwards
 
 

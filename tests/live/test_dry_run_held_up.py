@@ -32,7 +32,7 @@ def test_outside_of_windows(site: Site) -> None:
     assert both(site, 7).startswith("no window of the plan is open; the next one opens on ")
 
     said = site.cli("status", site.plan, expect=0)
-    assert "next: hdh-migrate run PLAN --wait (work is left in all)" in said.out
+    assert f"next: hdh-migrate run {site.plan} --wait (work is left in all)" in said.out
 
 
 def test_paused_and_let_go(site: Site) -> None:
@@ -41,7 +41,8 @@ def test_paused_and_let_go(site: Site) -> None:
 
     assert both(site, 7).startswith("runs are paused by ")
 
-    assert "next: hdh-migrate resume PLAN" in site.cli("status", site.plan, expect=0).out
+    said = site.cli("status", site.plan, expect=0)
+    assert f"next: hdh-migrate resume {site.plan}" in said.out
     site.cli("resume", site.plan, expect=0)
     assert site.cli("run", site.plan, "--dry-run", "--json", expect=0).json["why"] == []
 

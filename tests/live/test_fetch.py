@@ -26,7 +26,7 @@ def test_what_the_target_does_not_hold_any_more_is_not_fetched(site: Site, now: 
     out = site.folder / "b.csv"
     said = site.cli("fetch", site.plan, "emc2", KEY, "--out", str(out), expect=5)
     assert not out.exists()
-    assert '"hdh-migrate verify PLAN --again" finds what' in said.err
+    assert f'"hdh-migrate verify {site.plan} --again" finds what' in said.err
 
 
 @prepared(moved)

@@ -101,7 +101,7 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     ledger = SqliteLedger.open(desk_of(site).ledger_path, SystemClock())
     try:
         said = site.cli(*taken, expect=11).err
-        assert "hdh-migrate pause PLAN" in said
+        assert f"hdh-migrate pause {site.plan}" in said
         assert f"take {sid_of(made)} out" in said
         assert policy_of(site) is not None
         for _ in range(2):
@@ -176,7 +176,7 @@ def test_who_closed_a_readers_access_by_hand_says_so_and_it_is_left_to_do_no_mor
     assert "grant-unset" in left
     listed = site.cli("grants", site.plan, expect=0).out
     assert "no policy was set from here" in listed
-    assert f"revoke PLAN {made} --reason TEXT --closed-at-host TEXT" in listed
+    assert f"revoke {site.plan} {made} --reason TEXT --closed-at-host TEXT" in listed
 
     said = site.cli(*taken, "--closed-at-host", "access key removed, ticket 4711", expect=0).out
     assert "access key removed, ticket 4711" in said

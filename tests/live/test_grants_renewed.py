@@ -83,7 +83,7 @@ class TestAfterAnExchangeOfKeys:
         assert (one["stage"], one["pack"]["stale"]) == ("given", ["rotated"])
         words = site.cli("grants", site.plan, expect=0).out
         assert "stale: keys were exchanged since it was given" in words
-        assert f"grant PLAN --renew {first} --out DIR" in words
+        assert f"grant {site.plan} --renew {first} --out DIR" in words
         pages = audited(site, "stale")
         assert "stale (keys were exchanged since)" in pages["en"]
         assert "périmée (les clés ont été échangées depuis)" in pages["fr"]

@@ -21,7 +21,7 @@ from tests.support.site import moved as moved_once
 pytestmark = pytest.mark.live
 
 TAKES_OVER = ["hdh-migrate run PLAN --take-over --reason TEXT"]
-ADOPT = "hdh-migrate adopt PLAN --bundle DIR --state-dir NEW"
+ADOPT = "hdh-migrate adopt {} --bundle DIR --state-dir NEW"
 Moves = Callable[[Site, ProxyTo], None]
 
 
@@ -67,8 +67,8 @@ def test_what_a_host_moved_is_adopted_under_its_new_address(
     site.cli("report", site.plan, "--out", before, expect=0)
     moves(site, proxy_to)
 
-    assert ADOPT in site.cli("run", site.plan, "--no-progress", expect=3).err
-    assert ADOPT in site.cli("plan", "diff", site.plan, expect=3).out
+    assert ADOPT.format(site.plan) in site.cli("run", site.plan, "--no-progress", expect=3).err
+    assert ADOPT.format(site.plan) in site.cli("plan", "diff", site.plan, expect=3).out
 
     def goes_on(*words: str) -> Said:
         return site.cli(words[0], site.plan, *words[1:], "--state-dir", new, expect=0)

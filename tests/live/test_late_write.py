@@ -64,7 +64,7 @@ def test_it_is_found_by_the_next_look_and_never_passes_for_what_was_verified(
     now = server.store.buckets[site.bucket.name].current(f"in/{NAME}.c4gh").body
     assert now != right
     assert NAME not in names(site)
-    assert '"hdh-migrate verify PLAN --again"' in said.out
+    assert f'"hdh-migrate verify {site.plan} --again"' in said.out
 
     site.cli("verify", site.plan, "--again", "--no-progress", expect=5)
 

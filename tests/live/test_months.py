@@ -67,12 +67,12 @@ def test_what_the_target_lost_in_the_window_is_mended_and_then_final(switched: S
 
     out = switched.folder / "b.csv"
     fetch = ("fetch", switched.plan, "emc2", "pmsi/b.csv", "--out", str(out))
-    assert "verify PLAN --again" in switched.cli(*fetch, expect=5).err
+    assert f"verify {switched.plan} --again" in switched.cli(*fetch, expect=5).err
     assert not out.exists()
     said = switched.cutover("finalize", "--reason", "now", expect=3).err
 
     assert "1 verified object is gone from the target" in said
-    assert "verify PLAN --again" in said
+    assert f"verify {switched.plan} --again" in said
     switched.cli("verify", switched.plan, "--again", expect=5)
     switched.run()
     assert "manifest" in switched.cutover("finalize", "--reason", "now", expect=8).err

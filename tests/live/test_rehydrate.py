@@ -68,7 +68,7 @@ def test_what_is_archived_is_a_finding_that_names_the_verb(
     site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=4)
     told = site.cli("errors", site.plan).out
     assert "kind-archived" in told
-    assert "hdh-migrate rehydrate PLAN" in told
+    assert f"hdh-migrate rehydrate {site.plan}" in told
     ahead = site.cli("rehydrate", site.plan, "--json", expect=0).json
     assert (ahead["objects"], ahead["bytes"]) == (2, 54_000 + 2_304_000)
     assert (ahead["tier"], ahead["priority"], ahead["hours_at_most"]) == ("hot", "standard", 15)

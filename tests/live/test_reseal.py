@@ -183,7 +183,7 @@ def test_a_host_that_keeps_removed_versions_is_refused_after_one_object(site: Si
     said = sealed_anew(site, expect=3)
     assert len(data_keys(site) - keys) == 1
     refused = site.cli("verify", site.plan, "--again", "--no-progress", expect=3)
-    assert "reseal PLAN --execute" in refused.err
+    assert f"reseal {site.plan} --execute" in refused.err
     behaving(site, keeps_removed=False)
     told = sealed_anew(site, "--json").json
     assert (told["objects"], told["remaining"]) == (5, {})
@@ -232,7 +232,7 @@ def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
     assert "none to give up" in reseal(site, "--give-up", expect=2).err
     behaving(site, keeps_removed=True)
     refused = sealed_anew(site, expect=3)
-    assert "reseal PLAN --give-up" in refused.err
+    assert f"reseal {site.plan} --give-up" in refused.err
     events = len(list(whole_journal(site)))
     would = reseal(site, "--give-up", expect=0)
     assert "4 objects would stay as they are" in would.out

@@ -345,7 +345,8 @@ def test_a_host_that_keeps_removed_versions_is_refused_after_one_object(site: Si
     said = sealed_anew(site, expect=3)
     assert "still shows an earlier version" in one_line(said.err)
     assert len(of_ledger(site) - keys) == 1  # it tried with one, and not with all
-    assert "reseal PLAN --execute" in site.cli("run", site.plan, "--no-progress", expect=3).err
+    said = site.cli("run", site.plan, "--no-progress", expect=3)
+    assert f"reseal {site.plan} --execute" in said.err
     behaving(site, keeps_removed=False)
     sealed_anew(site)
     demand_anew(site, keys)

@@ -244,7 +244,7 @@ def test_objects_that_are_not_verified_are_refused(site: Site) -> None:
 
 def test_a_plan_that_exchanges_a_key_says_which_verb_does_it(site: Site) -> None:
     said = site.cli("plan", "diff", site.plan)
-    assert said.out.count("hdh-migrate keys rotate PLAN --from OLD --to NEW") == 2
+    assert said.out.count(f"hdh-migrate keys rotate {site.plan} --from OLD --to NEW") == 2
     refused = site.cli("run", site.plan, "--no-progress", expect=3)
     assert "keys rotate" in refused.err
 

@@ -26,6 +26,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import IO
 
+from tests.support.parsed import hold_commands
 from tests.support.schemas import hold
 
 SECONDS = 240
@@ -50,6 +51,7 @@ def command(
         )
         child.close()
     hold(arguments, done.returncode, done.stdout)
+    hold_commands(arguments, done.stdout, done.stderr)
     return done
 
 

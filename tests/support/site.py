@@ -26,6 +26,7 @@ from tests.support.command import ForkedCommand, begin, command
 from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.foreign_signature import signed_by
 from tests.support.here import HERE
+from tests.support.parsed import hold_commands
 from tests.support.processes import LONG
 from tests.support.proxy import Proxy
 from tests.support.schemas import hold
@@ -94,6 +95,7 @@ class Site:
         out, err = process.communicate(timeout=LONG)
         code = process.wait()
         hold(arguments, code, out)
+        hold_commands(arguments, out, err)
         return Said(code, out, err).expected(expect, arguments)
 
     def forked(self, *arguments: str, expect: int | None = None) -> Said:
@@ -123,6 +125,7 @@ class Site:
         out.seek(0)
         said = out.read()
         hold(arguments, code, said)
+        hold_commands(arguments, said, err.getvalue())
         return Said(code, said, err.getvalue()).expected(expect, arguments)
 
     def run(self) -> None:

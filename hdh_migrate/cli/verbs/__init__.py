@@ -12,6 +12,8 @@ from typing import Final
 
 from hdh_migrate.frozen import frozen
 
+PROGRAM: Final = "hdh-migrate"
+
 Lines = Mapping[str, str]
 """What each verb does, in a line, in the order of use."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.parameters import AT_PLAN, Plan, ShowNames
+from hdh_migrate.cli.pasted import named
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Cause, Causes
 
@@ -58,6 +59,6 @@ def _text(cause: Cause) -> str:
             f"{cause['severity']}: {cause['count']} x {cause['code']} ({where}){waived}",
             f"  first: {about}{example['detail']}",
             f"  safe:  {cause['safe']}",
-            f"  next:  {cause['next']}",
+            f"  next:  {named(cause['next'], batch=cause['batch'], dataset=cause['dataset'])}",
         )
     )

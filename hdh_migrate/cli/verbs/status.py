@@ -157,7 +157,9 @@ def _draw(task: Task, look: StatusView, screen: Screen, status: Status) -> Statu
         foot = f"as of {status['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"
         lines = [*look.notes, foot][:1]
         try:
-            screen.show(partial(watch_screen.screen, status, foot=lines[0]))
+            screen.show(
+                partial(watch_screen.screen, status, foot=lines[0], pasted=task.out.given.in_text)
+            )
         except OSError:  # the terminal is gone, and with it whoever looked
             return status
         if task.stop.wait(WATCH_SECONDS):

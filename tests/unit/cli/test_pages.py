@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import ast
 import re
-import shlex
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-import typer.main
 
 import hdh_migrate
-from hdh_migrate.cli import app as cli
-from hdh_migrate.cli.menu import Menu
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 from hdh_migrate.codes import Code
+from tests.support.parsed import amiss
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = Path(hdh_migrate.__file__).parent
@@ -75,11 +69,6 @@ def said() -> Iterator[tuple[str, str]]:
             yield place, text
 
 
-@cache
-def root() -> Any:
-    return typer.main.get_command(cli.app)
-
-
 def test_each_verb_stands_on_a_page() -> None:
     pages = "\n".join(page.read_text() for page in PAGES)
     groups = {name: GROUPS[name].verbs for name in GROUPS}
@@ -126,43 +115,3 @@ def refused(commands: Iterable[tuple[str, str]]) -> list[str]:
     """Give each command that the command line does not take, with its place and the reason."""
     found = ((place, text, amiss(text)) for place, text in commands)
     return [f"{place}: {text}: {why}" for place, text, why in found if why is not None]
-
-
-def amiss(text: str) -> str | None:
-    """Say what the command line has against a command, None when it takes it."""
-    begun = "..." in text
-    text = re.sub(r"\s(?:>>?|\|)\s.*", "", re.sub(r"\.\.\.|[\[\]]", "", text))
-    words, command = shlex.split(text), root()
-    context = command.context_class(command)
-    while isinstance(command, Menu) and (words or command.default):
-        if command.default and not (words and words[0] in command.list_commands(context)):
-            words.insert(0, command.default)  # `report PLAN` means it
-        if words[0].startswith("-"):  # of the program itself
-            command.make_parser(context).parse_args(words)
-            return None
-        name = words.pop(0)
-        command = command.get_command(context, name)
-        if command is None:
-            return f"there is no verb {name}"
-        context = command.context_class(command, parent=context, info_name=name)
-    if isinstance(command, Menu):
-        return None  # a group is named
-    try:
-        command.make_context(context.info_name, list(words), parent=context.parent)
-    except Exception as error:  # noqa: BLE001 - whatever it says is told
-        return None if _only_named(error, command, words, begun=begun) else _told(error)
-    return None
-
-
-def _only_named(error: Exception, command: Any, words: list[str], *, begun: bool) -> bool:
-    """Say whether that stands for a name of the reader's, or no command was shown at all."""
-    kind = type(error).__name__
-    if kind == "MissingParameter":
-        return begun or getattr(error, "param", None) is command.params[0]
-    if kind == "BadOptionUsage":  # an option is named, with the verb that has it
-        return words[-1] == getattr(error, "option_name", "")
-    return kind == "BadParameter" and bool(re.search(r"'[A-Z]+'|string as an int", str(error)))
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
