@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from hdh_migrate.errors import (
@@ -134,7 +134,6 @@ def _read(endpoint: S3Endpoint, of: GrantedObject, span: Span) -> bytearray:
     headers = {
         "x-amz-content-sha256": EMPTY_SHA256,
         "Range": f"bytes={span.start}-{span.end - 1}",
-        "If-Match": f'"{of.etag}"',
     }
     query = None if of.version is None else {"versionId": of.version}
     found = bytearray()
@@ -144,10 +143,13 @@ def _read(endpoint: S3Endpoint, of: GrantedObject, span: Span) -> bytearray:
             raise ShortRead("the host sent more than was asked for")
         found.extend(data)
 
-    reply = endpoint.send(
-        "GET", of.bucket, of.key, headers,
-        query=query, accept=lambda reply: _demand_exact(reply, of, span), sink=take,
-    )  # fmt: skip
+    def ask(condition: Mapping[str, str]) -> Reply:
+        return endpoint.send(
+            "GET", of.bucket, of.key, {**headers, **condition},
+            query=query, accept=lambda reply: _demand_exact(reply, of, span), sink=take,
+        )  # fmt: skip
+
+    reply = endpoint.matching.read(ask, of.etag)
     if not 200 <= reply.status < 300:
         raise from_reply(reply, "a granted object")
     if len(found) != span.length:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from hdh_migrate.bounded import as_count, token
@@ -14,6 +15,7 @@ from hdh_migrate.errors import (
     Conflict,
     ListingBroken,
     Missing,
+    Permanent,
     StorageError,
     Transient,
     Unsupported,
@@ -27,6 +29,7 @@ from hdh_migrate.model import (
     Span,
     Stamp,
     Stored,
+    TargetLimits,
     Upload,
 )
 from hdh_migrate.targets import s3_beside, s3_versions
@@ -34,11 +37,13 @@ from hdh_migrate.targets.s3_beside import ATTEMPT
 from hdh_migrate.targets.s3_endpoint import (
     CONTROL_BODY_MAX,
     CONTROL_SECONDS,
+    S3Endpoint,
     classified,
     from_reply,
     translated,
     xml_code,
 )
+from hdh_migrate.targets.s3_matching import Asks
 from hdh_migrate.targets.s3_pages import (
     part_pages,
     upload_pages,
@@ -53,6 +58,9 @@ UPLOAD_ID_MAX = 4_096
 PART_NUMBER_MAX = 100_000
 """Ten times what S3 knows."""
 
+CONFLICTS_MAX = 3
+"""How often the completion of an upload may meet a conflict before another one is begun."""
+
 STALE_MAX = 100
 """Pages of parts that tell nothing new."""
 
@@ -62,6 +70,10 @@ UPLOADS_MAX_BYTES, ENTRY_BYTES = 128 << 20, 300
 
 class S3Writer(S3Reader):
     """Writes to one endpoint; see `ports.TargetWriter`."""
+
+    def __init__(self, endpoint: S3Endpoint, limits: TargetLimits) -> None:
+        super().__init__(endpoint, limits)
+        self._conflicts: dict[str, int] = {}
 
     def put(
         self,
@@ -77,12 +89,15 @@ class S3Writer(S3Reader):
         headers = s3_beside.stamped(stamp, self.limits)
         if stamp.lock is not None:
             headers |= {**s3_beside.lock_headers(stamp.lock), "Content-MD5": _md5(body)}
-        condition: dict[str, str] = {}
-        if self.limits.conditional_put:
-            condition = {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
-        reply = self._send("PUT", bucket, key, headers | condition, sha256, body=body)
-        if condition and self._misheard(reply, bucket, key, replaces):
-            reply = self._send("PUT", bucket, key, headers, sha256, body=body)
+
+        def ask(condition: Mapping[str, str]) -> Reply:
+            return self._send("PUT", bucket, key, {**headers, **condition}, sha256, body=body)
+
+        if not self.limits.conditional_put:
+            return _kept(ask({}), key, len(body))
+        reply = self._under_condition(ask, bucket, key, replaces)
+        if self._misheard(reply, bucket, key, replaces):
+            reply = ask({})
         return _kept(reply, key, len(body))
 
     def claim(
@@ -99,11 +114,25 @@ class S3Writer(S3Reader):
         if not self.limits.conditional_put:
             raise Unsupported("the target takes no conditions on writes")
         headers = s3_beside.stamped(stamp, self.limits) | {"Content-MD5": _md5(body)}
-        condition = {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
-        reply = self._send("PUT", bucket, key, headers | condition, sha256, body=body)
+
+        def ask(condition: Mapping[str, str]) -> Reply:
+            return self._send("PUT", bucket, key, {**headers, **condition}, sha256, body=body)
+
+        reply = self._under_condition(ask, bucket, key, replaces)
         if reply.status == 404 and replaces is not None and xml_code(reply.body) == "NoSuchKey":
             raise Conflict("the object that was to be replaced is gone")
         return _kept(reply, key, len(body))
+
+    def _under_condition(self, ask: Asks, bucket: str, key: str, replaces: str | None) -> Reply:
+        """Send a write that creates an object, or replaces exactly the one of this ETag."""
+        if replaces is None:
+            return ask({"If-None-Match": "*"})
+        shows = partial(self._shows, bucket, key, replaces)
+        return self._endpoint.matching.write(ask, replaces, shows)
+
+    def _shows(self, bucket: str, key: str, etag: str) -> bool:
+        stored = self.head(bucket, key)
+        return stored is not None and stored.etag == etag
 
     def _misheard(self, reply: Reply, bucket: str, key: str, replaces: str | None) -> bool:
         """Say whether a condition failed only because the host does not know or keep it rightly.
@@ -115,8 +144,7 @@ class S3Writer(S3Reader):
             return isinstance(from_reply(reply, "a target object"), Unsupported)
         if reply.status != 412 or replaces is None:
             return False
-        stored = self.head(bucket, key)
-        return stored is not None and stored.etag == replaces
+        return self._shows(bucket, key, replaces)
 
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         """Put an object that is already there under a lock."""
@@ -204,7 +232,8 @@ class S3Writer(S3Reader):
             else:
                 self._replacing(upload, parts, replaces)
         except StorageError as error:
-            failure = error  # lost, or a refusal of what was done: what HEAD shows decides
+            # lost, or a refusal of what was done: what HEAD shows decides
+            failure = self._stuck(upload, error) or error
         # 200 with an empty or HTML body proves nothing either: HEAD decides.
         stored = self.head(upload.bucket, upload.key)
         if stored is None:
@@ -217,20 +246,38 @@ class S3Writer(S3Reader):
             raise Conflict("another object appeared under the key while it was uploaded")
         return stored
 
+    def _stuck(self, upload: Upload, error: StorageError) -> Missing | None:
+        """Take an upload whose completion meets a conflict again and again for one that is gone.
+
+        Hosts have one begun anew after it (Amazon, OVHcloud), and drop it or leave it there.
+        """
+        if error.code != "ConditionalRequestConflict":
+            return None
+        times = self._conflicts[upload.upload_id] = self._conflicts.get(upload.upload_id, 0) + 1
+        if times < CONFLICTS_MAX:
+            return None
+        del self._conflicts[upload.upload_id]
+        return Missing(f"{error}, {times} times: this upload makes no object any more")
+
     def _replacing(self, upload: Upload, parts: Sequence[tuple[int, str]], replaces: str) -> None:
         """Complete an upload in the place of exactly this ETag, or of nothing."""
+        matching = self._endpoint.matching
         try:
-            self._complete(upload, parts, {"If-Match": f'"{replaces}"'})
-        except Conflict:
-            # A host was seen that refuses If-Match with the very ETag that it shows.
+            self._complete(upload, parts, matching.header(replaces))
+        except (Conflict, Missing) as error:  # Missing: the upload, or what it was to replace
             stored = self.head(upload.bucket, upload.key)
-            if stored is None or stored.etag != replaces:
+            if stored is None:
+                self._complete(upload, parts, {"If-None-Match": "*"})
+                return
+            if stored.etag != replaces or isinstance(error, Missing):
                 raise
-            self._complete(upload, parts, {})
-        except Missing:  # the upload, or what it was to replace
-            if self.head(upload.bucket, upload.key) is not None:
-                raise
-            self._complete(upload, parts, {"If-None-Match": "*"})
+            try:
+                self._complete(upload, parts, matching.header(replaces, other=True))
+            except Permanent:
+                # A host was seen that refuses If-Match with the very ETag that it shows.
+                self._complete(upload, parts, {})
+            else:
+                matching.turn()
 
     def _complete(
         self, upload: Upload, parts: Sequence[tuple[int, str]], condition: Mapping[str, str]

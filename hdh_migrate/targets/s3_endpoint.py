@@ -44,6 +44,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import key_bytes, path_of
 from hdh_migrate.targets.s3_lists import Lists
+from hdh_migrate.targets.s3_matching import Matching
 from hdh_migrate.transport import Reply, RequestDetails, SigV4, Transport, pause
 
 PROVISION: Final = '"hdh-migrate provision PLAN" shows what is missing, with --execute it makes it'
@@ -111,6 +112,7 @@ class S3Endpoint:
         self._sign = sign
         self._client: Any = None
         self.lists = Lists(self._asked)
+        self.matching = Matching()
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the address of an object, percent-encoded as Signature Version 4 wants it."""

@@ -142,9 +142,7 @@ class S3Reader:
         """Hand over the object or a span of it; see `ports.TargetReader.read`."""
         part = None if span is None or span.length == stored.size else span
         want = stored.size if part is None else part.length
-        headers = {"If-Match": f'"{stored.etag}"'} if stored.etag else {}
-        if part is not None:
-            headers["Range"] = f"bytes={part.start}-{part.end - 1}"
+        spanned = {} if part is None else {"Range": f"bytes={part.start}-{part.end - 1}"}
         got = 0
 
         def count(data: bytes | memoryview) -> None:
@@ -156,10 +154,14 @@ class S3Reader:
 
         accept = _exactly(stored, part)
         query = {"versionId": stored.version_id or "null"} if stored.exact else None
-        reply = self._send(
-            "GET", bucket, stored.key, headers, EMPTY_SHA256, query=query, accept=accept,
-            gathered=count,
-        )  # fmt: skip
+
+        def ask(condition: Mapping[str, str]) -> Reply:
+            return self._send(
+                "GET", bucket, stored.key, {**spanned, **condition}, EMPTY_SHA256, query=query,
+                accept=accept, gathered=count,
+            )  # fmt: skip
+
+        reply = self._endpoint.matching.read(ask, stored.etag)
         if reply.status == 412:
             raise Conflict(_REPLACED)
         if not 200 <= reply.status < 300:

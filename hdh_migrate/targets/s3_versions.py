@@ -6,6 +6,7 @@ version, by its ETag, and by the span; whether the host kept to that only readin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from hdh_migrate.errors import Missing, Transient, Unsupported
@@ -20,6 +21,8 @@ from hdh_migrate.targets.s3_endpoint import (
     from_reply,
     xml_code,
 )
+from hdh_migrate.targets.s3_matching import COPY_IF_MATCH
+from hdh_migrate.transport import Reply
 
 _SIGNED = {"x-amz-content-sha256": EMPTY_SHA256}
 
@@ -33,13 +36,21 @@ def copy_part(endpoint: S3Endpoint, upload: Upload, number: int, stored: Stored,
         **_SIGNED,
         "x-amz-copy-source": source,
         "x-amz-copy-source-range": f"bytes={span.start}-{span.end - 1}",
-        "x-amz-copy-source-if-match": f'"{stored.etag}"',
     }
     query = {"partNumber": str(number), "uploadId": upload.upload_id}
-    reply = endpoint.send(
-        "PUT", upload.bucket, upload.key, headers, query=query, body=memoryview(b""),
-        limit=CONTROL_BODY_MAX, stall=CONTROL_SECONDS,
-    )  # fmt: skip
+
+    def ask(condition: Mapping[str, str]) -> Reply:
+        return endpoint.send(
+            "PUT", upload.bucket, upload.key, {**headers, **condition}, query=query,
+            body=memoryview(b""), limit=CONTROL_BODY_MAX, stall=CONTROL_SECONDS,
+        )  # fmt: skip
+
+    def shows() -> bool:
+        version = {"versionId": stored.version_id} if stored.version_id else None
+        there = endpoint.send("HEAD", upload.bucket, stored.key, _SIGNED, query=version)
+        return there.status == 200 and there.etag == stored.etag
+
+    reply = endpoint.matching.write(ask, stored.etag, shows, name=COPY_IF_MATCH)
     code = xml_code(reply.body)
     if reply.status != 200 or code:
         # S3 answers before it knows the end, so an error may come under a 200.

@@ -80,7 +80,7 @@ def test_a_host_that_is_as_its_profile_claims_has_no_difference(start: Start, na
 TIGHT = Manner(
     max_parts=137, min_part=1, max_key=300, max_metadata=1000, max_tags=3, trailers="refused",
     checksums=frozenset(("sha256",)), checks_sha256=False, checks_md5=False,
-    md5_needed=frozenset(),
+    md5_needed=frozenset(), quoting="bare", bare_etags=True, gone_is_412=True,
 )  # fmt: skip
 POOR = Manner(
     tags=False, trailers="kept", unsigned_payload=False, conditional_put="ignored",
@@ -103,6 +103,8 @@ ODD = Manner(
                 "max_parts": 137, "min_part": 1, "max_key": 300, "max_metadata": 1000,
                 "max_tags": 3, "trailers": False, "signed_payload": False, "content_md5": False,
                 "content_md5_required": [], "key_length_counts": "bytes",
+                "conditional_put": True, "if_match_form": "bare", "if_match_reads": False,
+                "part_copy": True,
                 **{f"checksum_{name}": name == "sha256" for name in EVERY_CHECKSUM},
             },
         ),
@@ -115,6 +117,7 @@ ODD = Manner(
                 "ranges_exact": True, "keys_case_folded": True, "keys_normalised": False,
                 "etag_single": "opaque", "etag_multipart": "opaque", "etag_part": "md5",
                 "repeated_complete": "no-such-upload", "versioning": False, "object_lock": False,
+                "if_match_form": "none",
             },
         ),
         (
@@ -133,6 +136,7 @@ ODD = Manner(
                 "object_lock": None, "bucket_object_lock": False, "versioning": None,
                 "abort_uploads": True, "metadata": True, "empty_objects": True, "list_v2": True,
                 "if_match_reads": True, "read_after_write": True, "max_object": None,
+                "if_match_form": "quoted",
             },
         ),
     ],

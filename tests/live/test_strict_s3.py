@@ -125,6 +125,16 @@ def test_chunked_trailers_are_taken_by_manner(
     assert (held.body if held else None) == kept
 
 
+def test_an_etag_in_quotes_is_not_known_again_where_they_are_no_part_of_it() -> None:
+    with StrictS3(Manner(quoting="bare", bare_etags=True)) as server:
+        client = s3_client(server)
+        client.create_bucket(Bucket="plain")
+        client.close()
+        tag = put(server).headers["etag"]
+        assert '"' not in tag
+        assert [put(server, if_match=told).status for told in (f'"{tag}"', tag)] == [412, 200]
+
+
 def test_conditions_are_kept(s3: Any) -> None:
     tag = s3.put_object(Bucket="plain", Key="k", Body=BODY, IfNoneMatch="*")["ETag"]
     for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0"'}):

@@ -31,7 +31,7 @@ from tests.support.fakes import LIMITS, FakeSource, FakeTarget
 from tests.support.fixtures import s3_client
 from tests.support.sftp import sftp_source
 from tests.support.strict_blob import CONTAINER, SAS, StrictBlob
-from tests.support.strict_s3 import StrictS3
+from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.toy import TOKEN, ToySource
 
 PAGE = 5
@@ -291,6 +291,16 @@ def _strict(get: Get, lock: bool) -> TargetRig:
     return _s3(get("hosts"), get("strict_s3"), LIMITS, lock=lock)
 
 
+def _bare(get: Get, lock: bool) -> TargetRig:
+    """A host that shows ETags without quotes, and knows them again in conditions only so."""
+    manner = Manner(name="bare", page=10, parts_page=2, quoting="bare", bare_etags=True,
+                    gone_is_412=True, spaced_complete=True)  # fmt: skip
+    server = StrictS3(manner)
+    server.__enter__()
+    get("request").addfinalizer(lambda: server.__exit__(None, None, None))
+    return _s3(get("hosts"), server, LIMITS, lock=lock)
+
+
 def _fake_target(get: Get, lock: bool) -> TargetRig:
     del get
     fake = FakeTarget("contract")
@@ -311,6 +321,7 @@ TARGETS: Mapping[str, TargetEntry] = {
     ),
     "rclone": TargetEntry(make=_rclone, traits=frozenset(("gone uploads",))),
     "strict S3": TargetEntry(make=_strict, traits=ALL),
+    "bare ETags": TargetEntry(make=_bare, traits=ALL),
     "fake": TargetEntry(make=_fake_target, traits=ALL - {"versions"}),
 }
 

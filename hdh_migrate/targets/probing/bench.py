@@ -32,6 +32,8 @@ from hdh_migrate.transport import pause
 ROOT = PROBES
 """The prefix under which every probe writes, each in a folder of its own."""
 
+_DENIALS = frozenset(("", "AccessDenied", "Forbidden", "AccessForbidden", "Unauthorized"))
+"""What hosts say to who lacks a right (Scaleway: Forbidden, where a key is another project's)."""
 _BUSY = frozenset((429, 500, 502, 503, 504))
 _PAUSES = (0.25, 0.5, 1.0)
 _LONGEST_WAIT = 30.0
@@ -77,7 +79,7 @@ class HostAnswer:
         """
         if self.good:
             return True
-        denied = self.status == 401 or (self.status == 403 and self.code in {"", "AccessDenied"})
+        denied = self.status == 401 or (self.status == 403 and self.code in _DENIALS)
         if self.status < 400 or denied or (self.status >= 500 and self.status != 501):
             raise Unclear(str(self))
         return False

@@ -31,7 +31,7 @@ CHECKS: Sequence[Row] = (
     Row(writing.content_md5, ("content_md5",)),
     Row(writing.checksums, _CHECKSUMS),
     Row(writing.trailers, ("trailers",)),
-    Row(writing.conditional_put, ("conditional_put", "create_only")),
+    Row(writing.conditional_put, ("conditional_put", "create_only", "if_match_form")),
     Row(writing.reads, ("range_reads", "ranges_exact", "if_match_reads")),
     Row(
         parts.whole,

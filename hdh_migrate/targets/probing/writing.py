@@ -115,12 +115,18 @@ def conditional_put(bench: Bench) -> Iterator[Observation]:
     create = _kept(first, again) and bench.get(key).body == BODY  # as it says, and as it does
     bench.put(key, BODY)
     stale = bench.put(key, OTHER, if_match=f'"{"0" * 32}"')
-    there = bench.get(key)
+    there, form = bench.get(key), "quoted"
     fresh = bench.put(key, OTHER, if_match=f'"{there.etag}"')
     more = f"; If-Match with another ETag: {stale}, with the right one: {fresh}"
+    if fresh.status == 412:
+        form, stale = "bare", bench.put(key, OTHER, if_match="0" * 32)
+        there = bench.get(key)
+        fresh = bench.put(key, OTHER, if_match=there.etag)
+        more += f"; both without quotes: {stale}, {fresh}"
     replace = _kept(fresh, stale) and there.body == BODY
     yield seen("conditional_put", create and replace, how + more)
     yield seen("create_only", create, how)
+    yield seen("if_match_form", form if replace else "none", more.removeprefix("; "))
 
 
 def reads(bench: Bench) -> Iterator[Observation]:
@@ -135,7 +141,9 @@ def reads(bench: Bench) -> Iterator[Observation]:
     yield seen("range_reads", right and part.status == 206, how)
     yield seen("ranges_exact", right, how)
     other = bench.get(key, if_match=f'"{"0" * 32}"')
-    yield seen("if_match_reads", not other.took(), f"GET If-Match with another ETag: {other}")
+    same = bench.get(key, if_match=f'"{bench.head(key).etag}"')
+    how = f"GET If-Match with another ETag: {other}, with the right one: {same}"
+    yield seen("if_match_reads", same.good and not other.took(), how)
 
 
 def _refused(bench: Bench, key: str, answer: HostAnswer) -> bool:

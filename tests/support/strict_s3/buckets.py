@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
-from tests.support.strict_s3.objects import OWNED, instant
+from tests.support.strict_s3.objects import OWNED, instant, shown
 from tests.support.strict_s3.store import Bucket, Store, Version
 from tests.support.strict_s3.words import Reply, Request, S3Error, xml
 
@@ -76,7 +76,7 @@ def list_objects_v2(store: Store, request: Request) -> Reply:
             "EncodingType": params.get("encoding-type"), "IsTruncated": more,
             "ContinuationToken": token,
             "NextContinuationToken": last.encode().hex() if more else None,
-            "Contents": _contents(bucket, keys, encoded),
+            "Contents": _contents(store, bucket, keys, encoded),
             "CommonPrefixes": [{"Prefix": encoded(group)} for group in groups],
         },
     )  # fmt: skip
@@ -93,7 +93,7 @@ def list_objects(store: Store, request: Request) -> Reply:
             "Marker": encoded(params.get("marker", "")), "MaxKeys": params.get("max-keys", "1000"),
             "EncodingType": params.get("encoding-type"), "IsTruncated": more,
             "NextMarker": encoded(last) if more else None,
-            "Contents": _contents(bucket, keys, encoded),
+            "Contents": _contents(store, bucket, keys, encoded),
             "CommonPrefixes": [{"Prefix": encoded(group)} for group in groups],
         },
     )  # fmt: skip
@@ -129,7 +129,9 @@ def _encoder(params: dict[str, str]) -> Any:
     return str
 
 
-def _contents(bucket: Bucket, keys: Iterable[str], encoded: Any) -> list[dict[str, Any]]:
+def _contents(
+    store: Store, bucket: Bucket, keys: Iterable[str], encoded: Any
+) -> list[dict[str, Any]]:
     found = []
     for key in keys:
         version = bucket.current(key)
@@ -137,7 +139,7 @@ def _contents(bucket: Bucket, keys: Iterable[str], encoded: Any) -> list[dict[st
         found.append(
             {
                 "Key": encoded(key), "LastModified": instant(version.at),
-                "ETag": f'"{version.etag}"', "Size": len(version.body),
+                "ETag": shown(store.manner, version.etag), "Size": len(version.body),
                 "StorageClass": version.headers.get("x-amz-storage-class", "STANDARD"),
             }
         )  # fmt: skip

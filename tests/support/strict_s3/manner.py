@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from hdh_migrate.targets.profiles import Profile
 
 Condition = Literal["honoured", "refused", "ignored"]
 """What becomes of If-Match and If-None-Match on a write: kept, 501, or silently not looked at."""
+
+Quoting = Literal["either", "bare"]
+"""In which form an ETag is known again in If-Match: with its quotes or without, or only without."""
 
 EVERY_CHECKSUM = frozenset(("crc32", "crc32c", "crc64nvme", "sha1", "sha256"))
 
@@ -58,6 +62,10 @@ class Manner:
     ranges: Literal["206", "200", "ignored"] = "206"
     etag: Literal["md5", "opaque"] = "md5"
     part_etag: Literal["md5", "opaque"] = "md5"
+    quoting: Quoting = "either"
+    """OVHcloud's guide of 2026-04-29 wants "a bare string without surrounding quotes"."""
+    bare_etags: bool = False
+    """ETags are shown without quotes, as in Scaleway's own samples of replies."""
     repeated_complete: Literal["repeated", "gone"] = "repeated"
     lock_modes: frozenset[str] = frozenset(("GOVERNANCE", "COMPLIANCE"))
     """Modes of retention that are known; the other one is refused (Outscale: COMPLIANCE only)."""
@@ -97,6 +105,20 @@ class Manner:
     retry_after: int | None = None
     complete_conflicts: int = 0
     """So many conditional completions meet 409 ConditionalRequestConflict and lose the upload."""
+    conflict_stays: bool = False
+    """An upload whose completion met that conflict stays, and meets it for ever (OVHcloud: begin
+    another one)."""
+    gone_is_412: bool = False
+    """If-Match where there is nothing fails with 412 (OVHcloud), not with 404."""
+    no_rules_is_200: bool = False
+    """A bucket without encryption or rules answers 200 and a document with nothing in it
+    (Scaleway's guide to SSE-ONE), not 404."""
+    spaced_complete: bool = False
+    """A completion answers 200 at once, then white space until it knows the end (Amazon's)."""
+    error_in_complete: int = 0
+    """So many completions answer 200 with an error in it, and are not done."""
+    says: Mapping[str, str] = field(default_factory=dict)
+    """Codes of error replies by what Amazon calls them: hosts have words of their own."""
     redirects_to: str | None = None
     ignores_max_parts: bool = False
     loses_upload_locks: bool = False

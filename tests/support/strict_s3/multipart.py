@@ -13,6 +13,8 @@ from tests.support.strict_s3.objects import (
     etag_of,
     held,
     instant,
+    matches,
+    shown,
     template,
 )
 from tests.support.strict_s3.store import Bucket, Part, Store, Upload
@@ -52,7 +54,7 @@ def upload_part(store: Store, request: Request) -> Reply:
     upload.parts[int(text)] = Part(
         number=int(text), body=request.body, etag=tag, md5=digest, at=store.now()
     )
-    return Reply(200, {"ETag": f'"{tag}"'})
+    return Reply(200, {"ETag": shown(manner, tag)})
 
 
 def copy_part(store: Store, request: Request, source: str) -> Reply:
@@ -65,7 +67,7 @@ def copy_part(store: Store, request: Request, source: str) -> Reply:
     name, _, key = unquote(path).removeprefix("/").partition("/")
     found = store.bucket(name).version(store.key(key), version_id or None)
     match = request.headers.get("x-amz-copy-source-if-match")
-    if match is not None and match.strip('"') != found.etag:
+    if match is not None and not matches(manner, match, found.etag):
         raise S3Error("PreconditionFailed")
     wanted = request.headers["x-amz-copy-source-range"]
     first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -81,7 +83,7 @@ def copy_part(store: Store, request: Request, source: str) -> Reply:
     number = int(request.params["partNumber"])
     upload.parts[number] = Part(number=number, body=body, etag=tag, md5=digest, at=store.now())
     del bucket
-    return xml("CopyPartResult", {"ETag": f'"{tag}"', "LastModified": instant(store.now())})
+    return xml("CopyPartResult", {"ETag": shown(manner, tag), "LastModified": instant(store.now())})
 
 
 def list_parts(store: Store, request: Request) -> Reply:
@@ -91,22 +93,22 @@ def list_parts(store: Store, request: Request) -> Reply:
     after = int(request.params.get("part-number-marker") or 0)
     size = min(int(request.params.get("max-parts") or 1000), store.manner.parts_page)
     left = sorted(number for number in upload.parts if number > after)
-    shown, more = left[:size], len(left) > size
+    listed, more = left[:size], len(left) > size
     return xml(
         "ListPartsResult",
         {
             "Bucket": bucket.name, "Key": upload.template.key, "UploadId": upload.id,
-            "PartNumberMarker": after, "NextPartNumberMarker": shown[-1] if more else None,
+            "PartNumberMarker": after, "NextPartNumberMarker": listed[-1] if more else None,
             "MaxParts": size, "IsTruncated": more,
-            "Part": [_part(upload.parts[number]) for number in shown],
+            "Part": [_part(store, upload.parts[number]) for number in listed],
         },
     )  # fmt: skip
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(store: Store, part: Part) -> dict[str, Any]:
     return {
         "PartNumber": part.number, "LastModified": instant(part.at),
-        "ETag": f'"{part.etag}"', "Size": len(part.body),
+        "ETag": shown(store.manner, part.etag), "Size": len(part.body),
     }  # fmt: skip
 
 
@@ -125,18 +127,18 @@ def list_uploads(store: Store, request: Request) -> Reply:
         if upload.template.key.startswith(prefix)
     )
     left = [one for one in found if one > after]
-    shown, more = left[:size], len(left) > size
-    marked = more or (bool(shown) and store.manner.marker_at_the_end)
+    listed, more = left[:size], len(left) > size
+    marked = more or (bool(listed) and store.manner.marker_at_the_end)
     return xml(
         "ListMultipartUploadsResult",
         {
             "Bucket": bucket.name, "KeyMarker": params.get("key-marker", ""), "Prefix": prefix,
-            "NextKeyMarker": shown[-1][0] if marked else None,
-            "NextUploadIdMarker": shown[-1][1] if marked else None,
+            "NextKeyMarker": listed[-1][0] if marked else None,
+            "NextUploadIdMarker": listed[-1][1] if marked else None,
             "MaxUploads": size, "IsTruncated": more and not store.manner.marker_at_the_end,
             "Upload": [
                 {"Key": key, "UploadId": name, "Initiated": _begun(bucket.uploads[name])}
-                for key, name in shown
+                for key, name in listed
             ],
         },
     )  # fmt: skip
@@ -160,10 +162,18 @@ def complete_upload(store: Store, request: Request) -> Reply:
         return _completed(store, bucket.name, key, etag)
     _, upload = _upload(store, request)
     conditional = request.headers.keys() & {"if-match", "if-none-match"}
+    if upload.id in store.conflicted:
+        raise S3Error("ConditionalRequestConflict")
     if conditional and manner.complete_conflicts > store.conflicts:
         store.conflicts += 1
-        del bucket.uploads[upload.id]
+        if manner.conflict_stays:
+            store.conflicted.add(upload.id)
+        else:
+            del bucket.uploads[upload.id]
         raise S3Error("ConditionalRequestConflict")
+    if manner.error_in_complete > store.errors:
+        store.errors += 1
+        return Reply(200, {"Content-Type": "application/xml"}, S3Error("InternalError").reply.body)
     current = bucket.current(upload.template.key)
     refused = held(store, manner.conditional_complete, request.headers, current)
     parts = _listed(store, upload, request.xml("CompleteMultipartUpload"))
@@ -192,9 +202,13 @@ def complete_upload(store: Store, request: Request) -> Reply:
 
 
 def _completed(store: Store, bucket: str, key: str, etag: str) -> Reply:
-    del store
-    told = {"Location": f"/{bucket}/{key}", "Bucket": bucket, "Key": key, "ETag": f'"{etag}"'}
-    return xml("CompleteMultipartUploadResult", told)
+    tag = shown(store.manner, etag)
+    told = {"Location": f"/{bucket}/{key}", "Bucket": bucket, "Key": key, "ETag": tag}
+    reply = xml("CompleteMultipartUploadResult", told)
+    if store.manner.spaced_complete:
+        head, _, rest = bytes(reply.body).partition(b"\n")
+        reply.body = head + b"\n" + b" " * 3000 + b"\n" + rest
+    return reply
 
 
 def _listed(store: Store, upload: Upload, told: ET.Element) -> list[Part]:

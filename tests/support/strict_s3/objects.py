@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
-from tests.support.strict_s3.manner import Condition
+from tests.support.strict_s3.manner import Condition, Manner
 from tests.support.strict_s3.signing import CHECKSUMS
 from tests.support.strict_s3.store import Bucket, Retention, Store, Version
 from tests.support.strict_s3.words import Reply, Request, S3Error, xml
@@ -40,7 +40,7 @@ def put_object(store: Store, request: Request) -> Reply:
     bucket.add(version)
     if refused is not None:
         raise refused
-    return Reply(200, {"ETag": f'"{version.etag}"', **_version_header(bucket, version)})
+    return Reply(200, {"ETag": shown(manner, version.etag), **_version_header(bucket, version)})
 
 
 def template(store: Store, bucket: Bucket, request: Request) -> Version:
@@ -110,7 +110,7 @@ def held(
 ) -> S3Error | None:
     """Refuse a write whose condition fails; return that where it is done all the same."""
     try:
-        precondition(mode, headers, current)
+        precondition(store.manner, mode, headers, current)
     except S3Error as error:
         if not store.manner.does_what_it_refuses:
             raise
@@ -118,7 +118,9 @@ def held(
     return None
 
 
-def precondition(mode: Condition, headers: Mapping[str, str], current: Version | None) -> None:
+def precondition(
+    manner: Manner, mode: Condition, headers: Mapping[str, str], current: Version | None
+) -> None:
     """Hold a write to its If-Match or If-None-Match, in the server's manner."""
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if (match is None and none_match is None) or mode == "ignored":
@@ -128,9 +130,19 @@ def precondition(mode: Condition, headers: Mapping[str, str], current: Version |
     if none_match == "*" and current is not None:
         raise S3Error("PreconditionFailed")
     if match is not None and current is None:
-        raise S3Error("NoSuchKey")
-    if match is not None and current is not None and match.strip('"') != current.etag:
+        raise S3Error("PreconditionFailed" if manner.gone_is_412 else "NoSuchKey")
+    if match is not None and current is not None and not matches(manner, match, current.etag):
         raise S3Error("PreconditionFailed")
+
+
+def matches(manner: Manner, told: str, etag: str) -> bool:
+    """Return whether a condition names this ETag, in a form in which the server knows it again."""
+    return (told if manner.quoting == "bare" else told.strip('"')) == etag
+
+
+def shown(manner: Manner, etag: str) -> str:
+    """Return an ETag as a header or a document shows it."""
+    return etag if manner.bare_etags else f'"{etag}"'
 
 
 def get_object(store: Store, request: Request) -> Reply:
@@ -138,10 +150,10 @@ def get_object(store: Store, request: Request) -> Reply:
     version = bucket.version(store.key(request.key), request.params.get("versionId"))
     reply = _described(store, bucket, version, request)
     match, none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if match is not None and match.strip('"') not in {version.etag, "*"}:
+    if match is not None and match != "*" and not matches(store.manner, match, version.etag):
         raise S3Error("PreconditionFailed")
     if none_match is not None and none_match.strip('"') == version.etag:
-        return Reply(304, {"ETag": f'"{version.etag}"'})
+        return Reply(304, {"ETag": shown(store.manner, version.etag)})
     wanted = request.headers.get("range")
     if wanted and store.manner.ranges != "ignored":
         start, end = _range(wanted, len(version.body))
@@ -159,7 +171,7 @@ def _described(store: Store, bucket: Bucket, version: Version, request: Request)
         if checksum or not name.startswith("x-amz-checksum-")
     }
     headers |= {
-        "ETag": f'"{version.etag}"', "Accept-Ranges": "bytes",
+        "ETag": shown(store.manner, version.etag), "Accept-Ranges": "bytes",
         "Last-Modified": format_datetime(version.at, usegmt=True),
         **_version_header(bucket, version),
     }  # fmt: skip

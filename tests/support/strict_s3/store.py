@@ -139,6 +139,8 @@ class Store:
         self.manner = manner
         self.buckets: dict[str, Bucket] = {}
         self.conflicts = 0
+        self.conflicted: set[str] = set()
+        self.errors = 0
         self.completed: dict[str, tuple[str, str]] = {}
         self._serial = 0
 
@@ -147,6 +149,7 @@ class Store:
         made = Store(self.manner)
         made.buckets, made.completed = deepcopy(self.buckets), dict(self.completed)
         made.conflicts, made._serial = self.conflicts, self._serial
+        made.conflicted, made.errors = set(self.conflicted), self.errors
         return made
 
     def now(self) -> datetime:

@@ -16,7 +16,7 @@ _STATUS = {
     "EntityTooLarge": 400, "EntityTooSmall": 400, "IncompleteBody": 400, "InvalidAccessKeyId": 403,
     "InvalidArgument": 400, "InvalidDigest": 400, "InvalidPart": 400, "InvalidPartOrder": 400,
     "InvalidRange": 416, "InvalidRequest": 400, "InvalidTag": 400, "KeyTooLongError": 400,
-    "InvalidURI": 400, "InvalidBucketState": 409,
+    "InternalError": 500, "InvalidURI": 400, "InvalidBucketState": 409,
     "MalformedXML": 400, "MalformedPolicy": 400, "MetadataTooLarge": 400, "MethodNotAllowed": 405,
     "MissingContentLength": 411, "NoSuchBucket": 404, "NoSuchBucketPolicy": 404, "NoSuchKey": 404,
     "NoSuchLifecycleConfiguration": 404, "NoSuchObjectLockConfiguration": 404,

@@ -13,12 +13,17 @@ from hdh_migrate.errors import NotAsGranted
 from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT
 from tests.support.granted import GrantedSite
+from tests.support.strict_s3 import Manner
+from tests.support.strict_s3.manner import Quoting
 
 DATA = random.Random(1).randbytes(5 * SEGMENT + 17)
 
 
-@pytest.mark.parametrize("versioned", [False, True])
-def test_any_part_is_what_was_sealed(site: GrantedSite, versioned: bool) -> None:
+@pytest.mark.parametrize(
+    ("versioned", "quoting"), [(False, "either"), (True, "either"), (True, "bare")]
+)
+def test_any_part_is_what_was_sealed(site: GrantedSite, versioned: bool, quoting: Quoting) -> None:
+    site.server.behave(Manner(quoting=quoting))
     site.bucket.versioning = "Enabled" if versioned else ""
     site.put("a.bin", DATA)
     reader = site.reading("a.bin")
