@@ -249,7 +249,7 @@ class S3Writer(S3Reader):
     def _stuck(self, upload: Upload, error: StorageError) -> Missing | None:
         """Take an upload whose completion meets a conflict again and again for one that is gone.
 
-        Hosts have one begun anew after it (Amazon, OVHcloud), and drop it or leave it there.
+        Hosts' own pages have one begun anew after it; some drop it, others leave it there.
         """
         if error.code != "ConditionalRequestConflict":
             return None

@@ -1,8 +1,8 @@
 """If-Match, in the form in which a host hears it.
 
 RFC 9110 writes an ETag with its quotes, and most hosts take it with or without. One host's own
-guide wants it without (OVHcloud, 2026-04-29); another was seen to refuse it in any form on a PUT
-(Ceph 16). So 412 alone proves nothing where the host shows the very ETag that was named.
+guide wants it without; another was seen to refuse it in any form on a PUT (docs/probe.md). So 412
+alone proves nothing where the host shows the very ETag that was named.
 """
 
 from __future__ import annotations

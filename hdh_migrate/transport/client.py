@@ -17,6 +17,7 @@ from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
 from hdh_migrate.fibers import Fiber, current
 from hdh_migrate.frozen import frozen
+from hdh_migrate.transport import by_hand
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from hdh_migrate.transport.handshake import Handshake
@@ -74,6 +75,7 @@ class Transport:
         os.environ.pop("SSLKEYLOGFILE", None)
         self._deadline = deadline
         self._sign = sign
+        self._by_hand = sign is not None and by_hand.is_needed(sign.access_key)
         self._tls = tls or TlsTrust()
         self._ca_file = self._tls.ca_file or default_ca_file()
         self.door = door
@@ -130,6 +132,8 @@ class Transport:
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
         if body is not None:
             pull = (len(body), Slices(body).read)
+        if not signed and self._sign is not None:
+            headers = self._signed(method, url, headers, self._sign)
         try:
             take = exchange.taker(gathering)
             reply = self._perform(
@@ -162,7 +166,7 @@ class Transport:
         endpoint = _endpoint(origin_of(url))
         self._ready(line, sign=sign)
         handle = line.handle
-        self._prepare(handle, url, headers, exchange, sign=sign)
+        self._prepare(handle, url, headers, exchange)
         kind = method, pull is not None, fiber is not None
         if line.kind != kind:
             _set_kind(handle, *kind)
@@ -221,7 +225,7 @@ class Transport:
         set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
         set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
         set_option(pycurl.HTTP_CONTENT_DECODING, 0)
-        if sign:
+        if sign and not self._by_hand:
             assert self._sign is not None
             set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
             set_option(pycurl.USERNAME, self._sign.access_key)
@@ -233,8 +237,6 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         exchange: Exchange,
-        *,
-        sign: bool,
     ) -> None:
         """Set what is this request's alone; every one of these is set anew by each."""
         set_option = c.setopt
@@ -244,8 +246,6 @@ class Transport:
             for name, value in headers.items()
         ]
         lines += _ALWAYS
-        if sign and self._sign is not None and self._sign.token is not None:
-            lines.append(f"x-amz-security-token: {self._sign.token}".encode())
         set_option(pycurl.HTTPHEADER, lines)
         set_option(pycurl.HEADERFUNCTION, exchange.heads.append)
         set_option(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
@@ -254,6 +254,20 @@ class Transport:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             known = ",".join(self.door.resolve(parts.hostname or ""))
             set_option(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
+
+    def _signed(
+        self, method: str, url: str, headers: Mapping[str, str], sign: SigV4
+    ) -> Mapping[str, str]:
+        """Return headers with what signs them, as far as libcurl does not add that itself."""
+        if sign.token is not None:
+            headers = {**headers, "x-amz-security-token": sign.token}
+        if not self._by_hand:
+            return headers
+        proof = by_hand.signature(
+            method, url, headers, region=sign.region, access_key=sign.access_key,
+            secret_key=sign.secret_key,
+        )  # fmt: skip
+        return {**headers, **proof}
 
     def _count(
         self,

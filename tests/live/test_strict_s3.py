@@ -102,6 +102,17 @@ def test_every_digest_is_checked(server: StrictS3) -> None:
         assert put(server, **{header: wrong}).status == 400, name
 
 
+def test_an_access_key_arrives_as_it_is() -> None:
+    """libcurl signs with a key that is percent-encoded; hosts have projects behind theirs."""
+    with StrictS3(project="@50a526f2:c070+=") as server:
+        client = s3_client(server)
+        client.create_bucket(Bucket="plain")
+        client.close()
+        assert put(server, x_amz_meta_a="two  words", x_amz_tagging="a=b%20c").status == 200
+        sign = SigV4(region="us-east-1", access_key=server.access_key, secret_key="wrong")
+        assert b"SignatureDoesNotMatch" in put(server, sign=sign).body
+
+
 @pytest.mark.parametrize(
     ("trailers", "crc", "status", "kept"),
     [

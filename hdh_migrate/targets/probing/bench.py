@@ -33,7 +33,7 @@ ROOT = PROBES
 """The prefix under which every probe writes, each in a folder of its own."""
 
 _DENIALS = frozenset(("", "AccessDenied", "Forbidden", "AccessForbidden", "Unauthorized"))
-"""What hosts say to who lacks a right (Scaleway: Forbidden, where a key is another project's)."""
+"""What hosts say to who lacks a right, or whose key is of another project."""
 _BUSY = frozenset((429, 500, 502, 503, 504))
 _PAUSES = (0.25, 0.5, 1.0)
 _LONGEST_WAIT = 30.0

@@ -122,10 +122,12 @@ class StrictS3:
         region: str = "us-east-1",
         host: str = "127.0.0.1",
         port: int = 0,
+        project: str = "",
     ) -> None:
+        """`project`: what stands behind the access key (Scaleway's `KEY@PROJECT`)."""
         self.manner = manner or Manner()
         self.region = region
-        self.access_key = "STRICT" + secrets.token_hex(7).upper()
+        self.access_key = "STRICT" + secrets.token_hex(7).upper() + project
         self.secret_key = secrets.token_urlsafe(30)
         self.store = Store(self.manner)
         self.seen: list[Seen] = []
