@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
-from hdh_migrate.plan.fields import Day, Name, Reason, Region, refusal
+from hdh_migrate.plan.fields import Day, Name, Reason, Region, matching, refusal
 from hdh_migrate.plan.sides import Section
 
 T = TypeVar("T")
@@ -20,10 +20,26 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 LockMode = Literal["governance", "compliance"]
+_PART = r"(?:[a-z0-9-]|\{region\})+"
+_ONLY_REGION = "nothing else stands in braces than {region}"
 HostPattern = Annotated[
-    str, StringConstraints(pattern=r"^(\*|[a-z0-9{}-]+)(\.[a-z0-9{}-]+)+(:[0-9]{1,5})?$")
+    str,
+    matching(
+        rf"(?:\*|{_PART})(?:\.{_PART})+(?::[0-9]{{1,5}})?",
+        f"must be a host in small letters such as s3.{{region}}.example.com; {_ONLY_REGION}",
+    ),
 ]
-Template = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9{}.:-]+$")]
+Template = Annotated[
+    str,
+    matching(
+        r"https://(?:[a-z0-9.:-]|\{region\})+",
+        f"must be an address such as https://s3.{{region}}.example.com; {_ONLY_REGION}",
+    ),
+]
+SignatureRegion = Annotated[
+    str,
+    matching(r"[a-z0-9-]{1,40}|\{region\}", "must be {region}, or a region such as eu-west-3"),
+]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:*-]{1,60}$")]
 
 
@@ -66,9 +82,9 @@ class ProfileClaims(Section):
     dotted_buckets: WrittenClaim[Literal["path", "refuse"]] = Field(
         description="a bucket with a dot in its name: addressed by path, or refused"
     )
-    signature_region: WrittenClaim[
-        Annotated[str, StringConstraints(pattern=r"^[a-z0-9{}-]{1,40}$")]
-    ] = Field(description="the region that requests are signed for; {region} is the plan's")
+    signature_region: WrittenClaim[SignatureRegion] = Field(
+        description="the region that requests are signed for; {region} is the plan's"
+    )
     private_network: WrittenClaim[bool] = Field(
         description="the host lies in a private network, so that its addresses may be private"
     )

@@ -15,6 +15,7 @@ from hdh_migrate.fixity import text_digest
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.profiles import compiled, written
 from hdh_migrate.targets.profiles.schema import ProfileClaims
+from hdh_migrate.wiring.chosen import belonging_to
 
 PACKAGE = Path(__file__).parents[3] / "hdh_migrate"
 DAY = re.compile(r"20\d\d-\d\d-\d\d")
@@ -66,7 +67,7 @@ def test_what_was_compiled_of_a_profile_is_what_its_file_says(name: str) -> None
     text = profiles.text_of(name)
     found = json.loads((files(profiles) / profiles.COMPILED).read_text())[name]
 
-    assert found["sha256"] == text_digest(text)
+    assert found["sha256"] == text_digest(text), f"run python -m {compiled.__name__}"
     assert found["profile"] == written.shipped(name, text)
 
 
@@ -74,7 +75,7 @@ def test_what_was_compiled_of_a_profile_is_what_its_file_says(name: str) -> None
 def test_a_profile_reads_and_its_limits_hold_together(name: str) -> None:
     profile = profiles.load(name)
     limits = profile.limits
-    assert profile.name == name
+    assert profile.name == name, "`name` in the file is not the file's own"
     assert 0 < limits.min_part <= limits.max_part <= limits.max_object
     assert limits.max_parts >= 1000, "fewer than any host known so far: a slip? If not, change this"
     for region in profile.regions if profile.endpoint else ():
@@ -85,15 +86,46 @@ def test_a_profile_reads_and_its_limits_hold_together(name: str) -> None:
 def test_every_claim_is_dated_and_sourced_and_says_whether_it_is_confirmed(name: str) -> None:
     raw = yaml.safe_load((files(profiles) / f"{name}.yaml").read_text())
     profile = profiles.load(name)
+    titles = {source["title"] for source in raw["sources"].values()}
     assert set(profile.capabilities) == set(ProfileClaims.model_fields)
     for capability, claim in profile.capabilities.items():
         assert DAY.fullmatch(claim.as_of), capability
         assert claim.origin == f"profile {name}"
-        assert claim.source in {source["title"] for source in raw["sources"].values()}, capability
+        assert claim.source in titles, f"{capability}: its source is none of the file's `sources`"
         assert not (claim.confirmed and raw["claims"][capability]["source"] == "assumed")
     for told in (*profile.health, *profile.notes):
         assert DAY.fullmatch(told.as_of)
-        assert told.source in {source["title"] for source in raw["sources"].values()}
+        assert told.source in titles, f"{told}: its source is none of the file's `sources`"
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_no_host_belongs_to_two_providers(name: str) -> None:
+    """The gate refuses what is a host of another profile: of two, neither could be used."""
+    profile = profiles.load(name)
+    for region in profile.regions if profile.endpoint else ():
+        assert belonging_to(profile.endpoint_for(region), besides=name) is None, region
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("endpoint", "https://s3.{regoin}.example.com"),
+        ("endpoint", "https://s3.{region.example.com"),
+        ("endpoint", "http://s3.{region}.example.com"),
+        ("host", "s3.{}.example.com"),
+        ("host", "S3.example.com"),
+        ("signature_region", "{regoin}"),
+    ],
+)
+def test_a_template_has_no_other_place_to_fill_in_than_the_region(
+    tmp_path: Path, claim: str, value: str
+) -> None:
+    own = tmp_path / "own.yaml"
+    said = f'{{value: "{value}", as_of: 2026-11-01, source: assumed, confirmed: no}}'
+    own.write_text(f"claims: {{{claim}: {said}}}\n")
+
+    with pytest.raises(PlanInvalid, match=rf"own.yaml:1:\d+: claims.{claim}.value: must be "):
+        profiles.load("scaleway", own)
 
 
 @pytest.mark.parametrize("name", profiles.names())
