@@ -74,7 +74,11 @@ def schema() -> dict[str, Any]:
 
 
 def reference() -> str:
-    """Return the reference for people, in Markdown."""
+    """Return the reference for people, in Markdown.
+
+    Raises:
+        ValueError: a field has no description.
+    """
     whole = schema()
     lines = [_INTRO, *_section("The plan", whole, whole)]
     for heading, section in _sections(whole, whole, ""):
@@ -157,7 +161,7 @@ def _section(heading: str, section: Mapping[str, Any], whole: Mapping[str, Any])
     yield from ("| Field | Value | Default | Meaning |", "| --- | --- | --- | --- |")
     required = section.get("required", [])
     for field, value in section["properties"].items():
-        meaning = _meaning(value, whole)
+        meaning = _meaning(f"{heading}: {field}", value, whole)
         cells = (f"`{field}`", _kind(value), _default(field, value, required), meaning)
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
@@ -198,11 +202,13 @@ def _default(field: str, value: Mapping[str, Any], required: Sequence[str]) -> s
     return "see below" if isinstance(default, dict) else f"`{_yaml(default)}`"
 
 
-def _meaning(value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+def _meaning(where: str, value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     # Pydantic drops a field's description when its section says the same.
-    inherited = [whole["$defs"][name]["description"] for name in _refs(value)]
+    inherited = (whole["$defs"][name]["description"] for name in _refs(value))
     examples = [f"`{_yaml(example)}`" for example in value.get("examples", [])]
-    sentence: str = value.get("description") or inherited[0]
+    sentence: str | None = value.get("description") or next(inherited, None)
+    if sentence is None:
+        raise ValueError(f"{where} has no description")
     return sentence + (f" Example: {' or '.join(examples)}" if examples else "")
 
 

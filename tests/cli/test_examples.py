@@ -446,7 +446,9 @@ def forms(example: str) -> list[str]:
 
 def test_each_example_is_given_or_it_is_said_why_not() -> None:
     documented = {one: leaf.verb.exits for leaf in LEAVES.values() for one in leaf.verb.examples}
-    assert GIVEN.keys() | APART.keys() == documented.keys()
+    assert GIVEN.keys() | APART.keys() == documented.keys(), (
+        "give each in the state of STATES in which it works, or say in APART why it is not given"
+    )
     assert not GIVEN.keys() & APART.keys()
     assert len(APART) == 7, "one more that is not given is one more that nobody has seen to work"
     assert {one for one, code in GIVEN.items() if code not in documented[one]} == set()

@@ -53,7 +53,9 @@ def read(
 
 
 def test_every_kind_that_a_plan_may_name_is_held_to_these_promises() -> None:
-    assert {kind_of(section) for section in SECTIONS} <= set(SOURCES), "see tests.support.contract"
+    assert {kind_of(section) for section in SECTIONS} <= set(SOURCES), (
+        "give each kind an entry in SOURCES of tests/support/contract.py"
+    )
 
 
 # --- check ---------------------------------------------------------------------------------------

@@ -53,10 +53,11 @@ def test_every_kind_that_a_plan_may_name_has_its_files() -> None:
     for section in SOURCES:
         kind = str(kind_of(section))
         name = kind.replace("-", "_")
-        assert ROWS[kind].section() is section
         assert section.__module__ == f"hdh_migrate.plan.{name}"
         for folder in ("plan", "sources", "wiring/sources"):
-            assert (ROOT / "hdh_migrate" / folder / f"{name}.py").exists()
+            path = Path("hdh_migrate", folder, f"{name}.py")
+            assert (ROOT / path).exists(), f"the kind {kind} has no {path}"
         row = ROWS[kind]
+        assert row.section() is section
         assert (row.trial is None) is (section.traits.no_trial is not None)
         assert (row.eraser is None) is (section.traits.no_eraser is not None)

@@ -33,11 +33,13 @@ from hdh_migrate.telemetry import counted
 
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 
-AT_TARGET: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-NOTED: Final = (
+_TAKES_ROOM: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+"""Objects that have bytes at the target, or will have."""
+_TOLD_BEFOREHAND: Final = (
     Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN, Code.AS_OF, Code.AS_OF_UNDELETED,
     Code.ALL_VERSIONS, Code.VERSIONS_UNDELETED,
 )  # fmt: skip
+"""Findings of an inventory that a dry run shows: who reads them may have meant other objects."""
 
 
 @mutable
@@ -160,7 +162,7 @@ class Foresight:
             return None  # the inventory has said so
         ledgers = (self._kept.ledger, ctx.ledger)
         found = [
-            ledger.tally(row.id, *AT_TARGET)
+            ledger.tally(row.id, *_TAKES_ROOM)
             for ledger in ledgers
             for row in ledger.datasets()
             if row.sealed
@@ -247,7 +249,7 @@ class Foresight:
         rules = [
             f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
             for found in self._fresh.ledger.findings()
-            if found["batch"] == one.batch.name and found["code"] in NOTED
+            if found["batch"] == one.batch.name and found["code"] in _TOLD_BEFOREHAND
         ]
         batch: BatchForecast = {**forecast, "would": one.would, "why": one.why}
         batch["notes"] += rules
