@@ -223,6 +223,12 @@ def paramiko_server(folder: Path) -> AbstractContextManager[ParamikoServer]:
 
 
 def _execute(channel: paramiko.Channel, command: bytes) -> None:
+    """Run a program when the client has ended its input, as it does once it was told "it runs".
+
+    One that ended sooner than paramiko says so would take the channel away from under that word.
+    """
+    while channel.recv(1_024):
+        pass
     ended = subprocess.run(["/bin/sh", "-c", command.decode()], capture_output=True, check=False)
     with suppress(OSError, EOFError):  # the other side may have gone
         channel.sendall(ended.stdout)
