@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
+from array import array
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,71 @@ Order = tuple[bytes, bytes]
 Begin = tuple[str, int, int]
 """A dataset, where its lines begin in the manifest, and how many lines stand before."""
 VANISHED = "vanished"
+NO_NUMBER, ROWS = -1, 1 << 13
+
+
+class NamedObjects:
+    """The objects that findings are about, in some fifty bytes each: there may be a million.
+
+    Of each object half of a digest is kept, which a secret goes into, so that nobody can make two
+    objects that look alike here. They stand in many short rows, each of which is searched whole.
+    """
+
+    def __init__(self) -> None:
+        self._secret = os.urandom(32)
+        self._rows: dict[int, bytearray] = {}
+        """Of each object, 32 bytes: of its digest, of the journal's number for it, and of the
+        first line that names it, 0 once its own line was met."""
+        self._numbers: dict[int, array[int]] = {}
+        """The numbers that stand in the rows."""
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def add(self, order: Order, number: int, line: int) -> bool:
+        """Take the object of a finding; False: the number is another's, or it has another one."""
+        index, digest = self._digest(order)
+        row = self._rows.setdefault(index, bytearray())
+        place = _place(row, digest)
+        if place is not None:
+            return int.from_bytes(row[place + 16 : place + 24], "big", signed=True) == number
+        row += digest + number.to_bytes(8, "big", signed=True) + line.to_bytes(8, "big")
+        numbers = self._numbers.setdefault(hash((self._secret, number)) % ROWS, array("q"))
+        if number == NO_NUMBER:
+            return True
+        there = number in numbers
+        numbers.append(number)
+        return not there
+
+    def met(self, order: Order) -> None:
+        """Take an object's own line."""
+        index, digest = self._digest(order)
+        row = self._rows.get(index)
+        place = None if row is None else _place(row, digest)
+        if row is not None and place is not None:
+            row[place + 24 : place + 32] = bytes(8)
+
+    def unmet(self) -> int:
+        """Return the first line about an object whose own line was not met; 0: there is none."""
+        lines = (
+            int.from_bytes(row[place + 24 : place + 32], "big")
+            for row in self._rows.values()
+            for place in range(0, len(row), 32)
+        )
+        return min(filter(None, lines), default=0)
+
+    def _digest(self, order: Order) -> tuple[int, bytes]:
+        """Return in which row an object stands, and half of its digest."""
+        named = b"%b%d:%b%b" % (self._secret, len(order[0]), *order)
+        digest = hashlib.sha256(named).digest()
+        return int.from_bytes(digest[16:20], "big") % ROWS, digest[:16]
+
+
+def _place(row: bytearray, digest: bytes) -> Optional[int]:  # noqa: UP045 - Python 3.9 reads this
+    place = row.find(digest)
+    while place % 32 and place > 0:  # what two entries have beside each other
+        place = row.find(digest, place + 1)
+    return place if place >= 0 else None
 
 
 class Lines:
@@ -51,7 +118,7 @@ class Lines:
             if looks and dataset["closed"]
         }
         self.barred: tuple[Order, str, ExclusionRecord] | None = None
-        self.named: dict[Order, str] = {}
+        self.named = NamedObjects()
         self.seen: dict[str, str] = {}
         """The digests of what was read."""
 
@@ -65,14 +132,15 @@ class Lines:
         for where, raw, line in found(folder / "manifest.jsonl", forms.RECORD, ordered=True):
             order = (line["dataset"].encode(), forms.key_of(line))
             self._left_before(order, excluded)
-            self.named.pop(order, None)
+            if self.named:
+                self.named.met(order)
             if self.barred is not None and self.barred[0] == order:
                 raise forms.Wrong(f"{where}: the object is recorded and excluded at once")
             self._record(line, raw, where)
             self.offset += len(raw) + 1
         self._left_before(None, excluded)
-        for where in self.named.values():
-            raise forms.Wrong(f"{where}: about an object that has no line")
+        if (unmet := self.named.unmet()) > 0:
+            raise forms.Wrong(f"findings.jsonl line {unmet}: about an object that has no line")
 
     def _next(self, excluded: Iterator[tuple[str, bytes, ExclusionRecord]]) -> None:
         found = next(excluded, None)
@@ -87,7 +155,8 @@ class Lines:
         """Take the exclusions that stand before some place in the order of all lines."""
         while self.barred is not None and (order is None or self.barred[0] < order):
             left, where, line = self.barred
-            self.named.pop(left, None)
+            if self.named:
+                self.named.met(left)
             self.sums.exclusion(line, where)
             self.plan.exclusion(line, where)
             if (inventory := self.inventories.get(line["dataset"])) is not None:
@@ -107,9 +176,7 @@ class Lines:
 
     def _findings(self, lines: Iterator[tuple[str, bytes, FindingRecord]]) -> None:
         last = -1
-        orders: dict[int, Order] = {}
-        numbers: dict[Order, int] = {}
-        for where, _, line in lines:
+        for place, (where, _, line) in enumerate(lines, 1):
             self.sums.finding(line)
             if self.version == 1:
                 continue
@@ -126,12 +193,8 @@ class Lines:
                 if line["dataset"] is None:
                     raise forms.Wrong(f"{where}: about an object that has no line")
                 order = (line["dataset"].encode(), forms.key_of(line))
-                self.named[order] = where
                 number = self.journal.findings.object_of(line["number"])
-                if number is not None and (
-                    orders.setdefault(number, order) != order
-                    or numbers.setdefault(order, number) != number
-                ):
+                if not self.named.add(order, NO_NUMBER if number is None else number, place):
                     raise forms.Wrong(f"{where}: about another object than the journal tells")
 
     def problems(self, folder: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The findings that a journal leaves open, as a bundle's verifier keeps them."""
+"""The findings that a journal leaves open, as a bundle's verifier keeps them, and whom they are about."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 
 from hdh_migrate.evidence.verifier.accounts import HeldFinding, OpenFindings, findings_digest
+from hdh_migrate.evidence.verifier.lines import NO_NUMBER, NamedObjects
 
 
 def opened(number: int, severity: str = "finding", object_: int | None = None) -> dict[str, object]:
@@ -60,3 +61,44 @@ def test_of_as_many_findings_as_objects_little_is_kept() -> None:
         tracemalloc.stop()
     assert known.left == 10_000
     assert kept < 100 * known.left
+
+
+def order(key: int, dataset: bytes = b"scans") -> tuple[bytes, bytes]:
+    return dataset, b"series/%d" % key
+
+
+def test_an_object_and_its_number_belong_to_each_other() -> None:
+    named = NamedObjects()
+    assert not named
+    assert named.add(order(1), 7, 1)
+    assert named.add(order(1), 7, 2)
+    assert named.add(order(1, b"other"), 8, 3)
+    assert not named.add(order(1), 9, 4)
+    assert not named.add(order(2), 7, 5)
+    assert named.add(order(3), NO_NUMBER, 6)
+    assert named.add(order(4), NO_NUMBER, 7)
+
+
+def test_the_first_line_about_an_object_without_one_is_told() -> None:
+    named = NamedObjects()
+    for line in (1, 2, 3, 4):
+        named.add(order(line % 3), line % 3, line)
+    assert named.unmet() == 1
+    for key in (1, 5, 2):
+        named.met(order(key))
+    assert named.unmet() == 3
+    named.met(order(0))
+    assert named.unmet() == 0
+
+
+def test_of_as_many_objects_as_there_may_be_little_is_kept() -> None:
+    many = 20_000
+    tracemalloc.start()
+    try:
+        named = NamedObjects()
+        for number in range(many):
+            named.add(order(number), number, number + 1)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 300 * many
