@@ -1,4 +1,4 @@
-"""The findings that a journal leaves open, as a bundle's verifier keeps them, and whom they are about."""
+"""The findings that a journal leaves open, as a verifier keeps them, and whom they are about."""
 
 from __future__ import annotations
 
