@@ -222,6 +222,7 @@ def _listen(wire: Coordinator, orders: Orders, questions: _Questions, service: S
         for message in messages:
             match message:
                 case Assigned():
+                    service.expect(message.order)
                     orders.put(message)
                 case Answer():
                     questions.answer(message.number, recorded=message.recorded)

@@ -81,6 +81,9 @@ class Service(Protocol):
     @property
     def perform(self) -> Perform: ...  # noqa: D102 - see `Perform`
 
+    def expect(self, order: Order) -> None:
+        """Take note of an order that came and that some thread will perform; never waits."""
+
     def make_room(self) -> None:
         """Use no more than this process's part from now on; return when it is so.
 

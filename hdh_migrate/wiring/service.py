@@ -61,7 +61,7 @@ class WorkerService:
             fixed=config.fixed, ceiling=share.requests, monotonic=clock.monotonic,
         )  # fmt: skip
         self._share, self._at_once = share, at_once
-        self.perform = Performer(
+        performer = Performer(
             Toolbox(
                 source=source,
                 reader=reader,
@@ -86,7 +86,8 @@ class WorkerService:
                 helpers=Helpers(config.connections, share.requests),
                 at_once=at_once,
             )
-        ).perform
+        )
+        self.expect, self.perform = performer.expect, performer.perform
 
     def make_room(self) -> None:
         """See `Service.make_room`."""

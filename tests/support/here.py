@@ -17,7 +17,8 @@ class Bench:
     """What a worker runs, over sides that a test holds itself."""
 
     def __init__(self, box: Toolbox) -> None:
-        self.halt, self.perform = box.halt, Performer(box).perform
+        performer = Performer(box)
+        self.halt, self.expect, self.perform = box.halt, performer.expect, performer.perform
 
     def make_room(self) -> None:
         """It is alone here for good."""

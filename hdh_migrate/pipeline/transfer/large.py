@@ -5,6 +5,7 @@ After a crash the target is asked what it holds before a part is trusted.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
@@ -301,7 +302,7 @@ class Large:
 
     def _returned(self, big: Big, receipt: Returned) -> None:
         if receipt.number:
-            big.waiting.append(receipt.number)
+            insort(big.waiting, receipt.number)  # some servers take parts in order
         elif big.stage is UploadStage.BEGIN:
             self._restart(big)
 

@@ -21,6 +21,7 @@ from hdh_migrate.model import (
 from hdh_migrate.orders import PartItem
 from hdh_migrate.pipeline.workers.filling import Sealing
 from hdh_migrate.pipeline.workers.once import Once
+from hdh_migrate.pipeline.workers.turns import Turn, turn_of
 from hdh_migrate.pipeline.workers.work import Route, Toolbox
 from hdh_migrate.ports.sealing import Envelope
 from hdh_migrate.ports.stores import Source, TargetWriter
@@ -48,6 +49,7 @@ class Piece:
     ends: bool
     """Whether the object ends with it."""
     once: Once
+    turn: Turn
 
     @property
     def header(self) -> bytes:
@@ -89,7 +91,7 @@ class PartSending:
         piece = Piece(
             route=route, obj=obj, span=span, envelope=envelope, upload=upload, number=number,
             size=size, first=(number - 1) * plan.segments, ends=number == plan.count,
-            once=Once(one, record),
+            once=Once(one, record), turn=turn_of(one),
         )  # fmt: skip
         streams = size > self._stream_above or piece.once.in_steps(span.length)
         plain, stored, etag = (self._stream if streams else self._buffer)(piece)
@@ -100,7 +102,7 @@ class PartSending:
 
     def _buffer(self, piece: Piece) -> tuple[str, str, str]:
         box = self._box
-        with box.pool.buffer(piece.size) as out:
+        with box.pool.buffer(piece.size) as out, box.turns.supplied(piece.turn):
 
             def seal() -> Sealing:
                 sealing = Sealing(
@@ -126,10 +128,10 @@ class PartSending:
 
     def _stream(self, piece: Piece) -> tuple[str, str, str]:
         box = self._box
-        if not piece.once.foresees(_steps(piece.span)):
-            self._foresee(piece)
-
-        with box.pool.buffer(box.envelopes.sealed_size(STREAM_READ)) as out:
+        size = box.envelopes.sealed_size(STREAM_READ)
+        with box.pool.buffer(size) as out, box.turns.supplied(piece.turn):
+            if not piece.once.foresees(_steps(piece.span)):
+                self._foresee(piece)
 
             def send() -> tuple[str, str, str]:
                 flow = _Flow(box, self._source, piece, out)

@@ -101,6 +101,10 @@ class Performer:
         if box.source is not None and box.writer is not None:
             self._sending = Sending(box, box.source, box.writer, stream_above=box.pool.budget // 2)
 
+    def expect(self, order: Order) -> None:
+        """See `Service.expect`."""
+        self._box.turns.expect(order)
+
     def perform(self, order: Order, emit: Emit, record: Record) -> None:
         """Perform every item of an order, emitting a receipt for each as soon as it is done.
 
@@ -117,7 +121,7 @@ class Performer:
                 )
                 return
             for one, task in tasks:
-                with self._box.at_once.place(self._box.halt):
+                with self._box.turns.wait(one), self._box.at_once.place(self._box.halt):
                     self._through(order, one, task, emit)
 
     def _is_brief(self, order: Order) -> bool:

@@ -17,6 +17,7 @@ from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import attempt_tag, later_epoch, mark_of
 from hdh_migrate.pipeline.workers.buffers import BufferPool
 from hdh_migrate.pipeline.workers.helping import Helpers
+from hdh_migrate.pipeline.workers.turns import Turns
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
@@ -109,6 +110,7 @@ class Toolbox:
     """In which this ledger writes; see `pipeline.fences.fence`."""
     adopted: Collection[str] = frozenset()
     """The names of other ledgers whose objects are ours."""
+    turns: Turns = field(default_factory=Turns)
     helpers: Helpers = field(default_factory=Helpers)
     at_once: Level = field(default_factory=Level)
 
