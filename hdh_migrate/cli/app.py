@@ -106,8 +106,16 @@ def main(
 
 def _print_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
     """Print why the arguments are not a command; as JSON if `--json` was among them."""
-    if "--json" in arguments:
-        wrong = UsageError(error.format_message())
-        Output(as_json=True, progress=False).data(error_document(wrong))
-    if hasattr(error, "show"):
-        error.show()
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    out = Output(as_json="--json" in arguments, progress=False)
+    if out.as_json:
+        out.data(error_document(UsageError(message)))
+    if context is not None and message == context.get_help():  # nothing was given
+        streams.write(sys.stderr, f"{message}\n")
+        return
+    told = f"{message[:1].lower()}{message[1:].removesuffix('.')}"
+    if context is not None:
+        out.say(context.get_usage())
+    out.say(f"error: {told.replace(': Value error, ', ': ')}")
+    if context is not None:
+        out.say(f'hint: "{context.command_path} --help" says what it takes')

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
+from rich.text import Text
 
+from hdh_migrate.cli.dressed import dressed
 from hdh_migrate.cli.output import LineProgress, Output, visible
+from hdh_migrate.telemetry import size_text
+
+
+class _Speed(ProgressColumn):
+    """Bytes a second in the units of everything else; rich has those of disks."""
+
+    def render(self, task: Task) -> Text:
+        """Return how fast a step is."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{size_text(int(speed))}/s", "progress.data.speed")
 
 
 class BarProgress(LineProgress):
@@ -28,7 +43,7 @@ class BarProgress(LineProgress):
             BarColumn(),
             TextColumn("{task.fields[objects]} objects"),
             DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
+            _Speed(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -56,7 +71,8 @@ class BarProgress(LineProgress):
     def note(self, text: str) -> None:
         """One line for people, above the bar."""
         line = visible(self._output.given.in_text(text))
-        self._bars.console.print(f"note: {line}", markup=False, highlight=False)
+        told = Text.from_ansi(dressed(f"note: {line}", sys.stderr))
+        self._bars.console.print(told, soft_wrap=True)
 
     def close(self) -> None:
         """The step is over."""

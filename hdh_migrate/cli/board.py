@@ -35,8 +35,7 @@ def report(status: Status) -> list[str]:
     return [
         *headlines(status),
         *amounts(status["batches"], status["total"]),
-        "",
-        *_steps(status["batches"]),
+        *_steps([one for one in status["batches"] if one["state"] != "done"]),
         *_crew(status),
         *attention(status),
         *_left(status),
@@ -166,6 +165,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _steps(batches: Sequence[BatchStatus]) -> list[str]:
+    """Return a line for each step of batches that are not done: of others there is nothing more."""
     rows = []
     for batch in batches:
         name, steps = batch["batch"], batch["steps"]
@@ -174,7 +174,8 @@ def _steps(batches: Sequence[BatchStatus]) -> list[str]:
         rows.append({"batch": name, "step": "verify", **_moved(steps["verify"])})
     columns = ("batch", "step", "state", "objects", "bytes", "rate", "left")
     lines = table(rows, {name: name for name in columns}).split("\n")
-    return [*lines, *(line for batch in batches for line in _arrived(batch))]
+    more = (line for batch in batches for line in _arrived(batch))
+    return ["", *lines, *more] if rows else []
 
 
 def _crew(status: Status) -> list[str]:
@@ -204,8 +205,9 @@ def _arrived(batch: BatchStatus) -> Iterator[str]:
     big = batch["steps"]["transfer"]["arrived"]
     if big["objects"]:
         yield (
-            f"{batch['batch']}: {big['parts']} parts of {counted(big['objects'], 'large object')}"
-            f" under way have arrived ({size_text(big['bytes'])})"
+            f"{batch['batch']}: {counted(big['parts'], 'part')} of"
+            f" {counted(big['objects'], 'large object')} under way arrived so far"
+            f" ({size_text(big['bytes'])})"
         )
 
 
@@ -330,8 +332,16 @@ def _left(status: Status) -> list[str]:
 
 
 def _titled(title: str, found: Iterable[str]) -> list[str]:
-    lines = [f"- {visible(' '.join(one.split()))}" for one in found]  # no hard spaces
+    lines = [line for one in found for line in _task(" ".join(one.split()))]  # no hard spaces
     return ["", f"{title}:", *lines] if lines else []
+
+
+def _task(text: str) -> Iterator[str]:
+    """Yield what is to be done, and below it the command, to be copied."""
+    told, _, command = text.partition(" Command: ")
+    yield f"- {visible(told)}"
+    if command:
+        yield f"    {visible(command)}"
 
 
 def _keys(status: Status) -> list[str]:

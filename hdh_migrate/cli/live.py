@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from hdh_migrate.cli.dressed import STATES
+
 Draw = Callable[[int, int], Sequence[str]]
 """Gives the lines for a width and a height."""
-
-_COLOURS: Final = {
-    "under way": "cyan", "failed": "red", "held back": "yellow", "done": "green",
-}  # fmt: skip
-"""Of states of batches, which say it all without them."""
 
 
 class _ScreenLines:
@@ -29,8 +26,8 @@ class _ScreenLines:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del options
         text = Text("\n".join(self._draw(*console.size)), no_wrap=True, overflow="crop", end="")
-        for word, colour in _COLOURS.items():
-            text.highlight_regex(rf"(?m)^\S+ +{word}(?= |$)", colour)
+        for word, colour in STATES.items():
+            text.highlight_regex(rf"(?m)^\S+ +{word}(?= |$)", f"color({colour})")
         yield text
 
 

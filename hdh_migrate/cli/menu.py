@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import typer
 import typer.main
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from hdh_migrate.cli import verbs
 from hdh_migrate.cli.command import VERBS, Verb
@@ -80,6 +80,24 @@ def _wrapped(example: str) -> list[str]:
         else:
             lines[-1] += f" {word}"
     return lines
+
+
+class Plain(TyperArgument):
+    """An argument that help shows by its name alone, in brackets where it may be left out.
+
+    Typer writes the name of one that is needed in braces, and where it explains it the kind of its
+    value behind it and that it is needed: the usage shows that already.
+    """
+
+    def _usage_display_name(self) -> str:
+        return re.sub("[{}]", "", super()._usage_display_name())
+
+    def get_help_record(self, ctx: Any) -> tuple[str, str] | None:  # noqa: ANN401 - as in typer
+        """Return name and help."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        return record[0].partition(" <")[0], record[1].removesuffix("[required]").rstrip()
 
 
 class Menu(TyperGroup):
@@ -186,6 +204,9 @@ def _found(names: tuple[str, ...]) -> Leaf | Menu:
     leaf = typer.main.get_command(one)
     assert isinstance(leaf, Leaf)
     leaf.verb = verb
+    for parameter in leaf.params:
+        if isinstance(parameter, TyperArgument):
+            parameter.__class__ = Plain
     return leaf
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from hdh_migrate.cli import streams
+from hdh_migrate.cli.dressed import dressed
 from hdh_migrate.cli.pasted import AsTyped
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.model.naming import shown
@@ -41,7 +42,7 @@ class Output:
         if self.as_json:
             self.data(document)
         else:
-            self._print(_shown(self.given.in_text(text)) + "\n")
+            self._print(dressed(_shown(self.given.in_text(text)), sys.stdout) + "\n")
 
     def stream(self, pieces: Iterable[bytes]) -> None:
         """Write bytes to stdout as they come, for as long as it takes them."""
@@ -52,7 +53,8 @@ class Output:
 
     def say(self, text: str) -> None:
         """Print a message for people on stderr, redacted; a failure to print it is ignored."""
-        streams.write(sys.stderr, _shown(redact(self.given.in_text(text))) + "\n")
+        told = _shown(redact(self.given.in_text(text)))
+        streams.write(sys.stderr, dressed(told, sys.stderr) + "\n")
 
     def _print(self, data: str | bytes) -> None:
         if self.lost is None and (why := streams.write(sys.stdout, data)) is not None:
@@ -113,7 +115,8 @@ class LineProgress:
         seconds = max(time.monotonic() - self.began, 1e-3)
         objects = counted(self.of_objects or self.objects, "object")
         if not self.of_objects:  # a listing, which reads no content
-            return f"{objects}, {size_text(self.size)}, {self.objects / seconds:,.0f} objects/s"
+            size = f", {size_text(self.size)}" if self.size else ""
+            return f"{objects}{size}, {self.objects / seconds:,.0f} objects/s"
         rate = f"{size_text(self.size / seconds)}/s"
         return f"{self.objects} of {objects}, {size_text(self.size)}, {rate}"
 

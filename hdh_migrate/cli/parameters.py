@@ -152,7 +152,13 @@ SHARED: Final[Mapping[str, tuple[Any, Any, object]]] = {
     ),
     "verbose": (
         int,
-        typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything."),
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            show_default=False,
+            help="Log more; twice for everything.",
+        ),
         0,
     ),
 }

@@ -51,6 +51,10 @@ class AsTyped:
         only = self.batch or (batches[0] if len(batches) == 1 else None)
         return replace(self, batch=only)
 
+    def of_bundle(self, bundle: Path | None) -> Self:
+        """Return the same, where this is the report that is meant."""
+        return replace(self, bundle=_path(bundle))
+
     def in_text(self, text: str) -> str:
         """Return a text whose commands name what was given."""
         if self.plan is not None and "PLAN" in text:

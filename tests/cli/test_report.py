@@ -49,7 +49,7 @@ def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_shows_the_report_of_a_plan_and_the_sub_verbs(tmp_path: Path) -> None:
     for asked in ("-h", "--help"):
         told = report(tmp_path, asked).stdout
-        assert "hdh-migrate report [OPTIONS] {PLAN}" in told
+        assert "hdh-migrate report [OPTIONS] PLAN" in told
         assert "--out DIR" in told
         assert "\n  sign " in told
         assert "\n  timestamp " in told

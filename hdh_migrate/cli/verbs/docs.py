@@ -32,7 +32,7 @@ _CARRIED = _PACKAGES / "hdh_migrate_docs"
 )
 def docs(
     task: Task,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A page.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A page.")] = None,
     *,
     schema: Annotated[
         str | None,

@@ -57,7 +57,7 @@ evidence*.tar*
 )
 def init(
     task: Task,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to begin.")] = Path(),
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
     from hdh_migrate.evidence.signatures.signing import new_report_key

@@ -47,6 +47,13 @@ def preflight(
         lines += [f"     note: {note}" for note in check.get("notes", ())]
         lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
         lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
+    lines.append(_summary(len(bad), len(checks)))
     result: Preflight = {"checks": checks, "exit": int(code)}
     task.out.result(result, "\n".join(lines))
     return code
+
+
+def _summary(bad: int, checks: int) -> str:
+    if bad:
+        return f"\n{bad} of {checks} checks failed: a run would be refused; nothing was changed"
+    return f"\nall {checks} checks passed: nothing stands against a run; nothing was changed"

@@ -125,7 +125,11 @@ class StatusView:
         write_metrics(self._desk, file)
 
     def _opened(self) -> Desk:
-        return self._task.desk(self._plan, dry=True)
+        from hdh_migrate.session.policy.report_files import last_bundle
+
+        desk, out = self._task.desk(self._plan, dry=True), self._task.out
+        out.given = out.given.of_bundle(last_bundle(desk.ledger_path))
+        return desk
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

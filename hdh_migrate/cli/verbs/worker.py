@@ -30,9 +30,7 @@ def worker(
     task: Task,
     plan: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[PLAN]", help="This machine's copy of the plan.", show_default=False
-        ),
+        typer.Argument(metavar="PLAN", help="This machine's copy of the plan.", show_default=False),
     ] = None,
     *,
     scheduler: Annotated[

@@ -299,7 +299,10 @@ def _clock_notes(judge: Judge) -> list[str]:
     offsets = judge.ahead()
     if not offsets:
         return [ALONE]
-    return [f"{seconds:+.1f} s ahead of {endpoint}" for endpoint, seconds in offsets.items()]
+    return [
+        f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} {endpoint}"
+        for endpoint, seconds in offsets.items()
+    ]
 
 
 def _keys(services: Services) -> list[Problem]:

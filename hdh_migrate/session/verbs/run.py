@@ -191,8 +191,10 @@ def at_work(
     reads = callable(unread) or not whole <= set(unread)
     services = desk.services(write=write, reads=reads)
     self_test(services)
-    for key in services.unprotected_keys():
-        desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
+    if keys := services.unprotected_keys():
+        desk.progress.note(
+            f"no passphrase: {', '.join(keys)}; whoever copies such a key can use it"
+        )
     opened = [services]
     judge = judge_for(desk.clock, opened, desk.ledger_path)
     # Before the ledger is opened: it is dated by a clock that is right.

@@ -125,7 +125,7 @@ def test_wrong_arguments_print_nothing_for_people_to_pipe_on(
         main(["run", "--frob"])
     told = capsys.readouterr()
     assert (end.value.code, told.out) == (Exit.USAGE, "")
-    assert "No such option: --frob" in told.err
+    assert "error: no such option: --frob\n" in told.err
 
 
 @pytest.mark.slow
