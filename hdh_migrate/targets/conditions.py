@@ -6,7 +6,6 @@ rule that is not seen to hold does not hold.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.frozen import frozen
 from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
+from hdh_migrate.targets.everybody import lets_everybody_in
 from hdh_migrate.targets.lifecycles import EVERYWHERE, LIFECYCLES, MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import PROVISION, S3Endpoint, from_reply, translated
@@ -31,6 +31,7 @@ NOT_SHOWN = "; not shown: "
 """Stands in what was seen where a host shows only a part of what was asked for."""
 
 _NO_BUCKET = "there is no such bucket"
+_DENIED = "not shown to this credential"
 _EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _WHAT = "a bucket's settings"
 _NOTHING_THERE = frozenset(
@@ -102,9 +103,7 @@ def conditions(
                 holds=_holds(value, rule.wanted),
                 seen=seen,
                 wanted=_wanted(rule.wanted),
-                fix=PROVISION
-                if seen == _NO_BUCKET
-                else rule.mended_by(bucket=bucket, endpoint=endpoint.url, region=region),
+                fix=_fix(rule, seen, bucket, endpoint.url, region),
                 reason=rule.rule,
                 source=rule.source,
                 as_of=rule.as_of,
@@ -112,6 +111,31 @@ def conditions(
             )
         )
     return found
+
+
+def _fix(rule: HealthRule, seen: str, bucket: str, endpoint: str, region: str) -> str:
+    """Say what mends a rule that does not hold; what is not shown may be as it must be."""
+    if seen == _NO_BUCKET:
+        return PROVISION
+    mend = rule.mended_by(bucket=bucket, endpoint=endpoint, region=region)
+    if seen != _DENIED:
+        return mend
+    return f"give the credential {SHOWN_BY[rule.see]}, which shows it; if it is not so yet: {mend}"
+
+
+SHOWN_BY: Mapping[str, str] = {
+    "region": "s3:GetBucketLocation",
+    "public-access": "s3:GetBucketAcl and s3:GetBucketPolicy",
+    "seen-public": "s3:GetBucketAcl and s3:GetBucketPolicy",
+    "lifecycle-rules": "s3:GetLifecycleConfiguration",
+    **dict.fromkeys(LIFECYCLES, "s3:GetLifecycleConfiguration"),
+    "default-encryption": "s3:GetEncryptionConfiguration",
+    "bucket-policy": "s3:GetBucketPolicy",
+    "replication": "s3:GetReplicationConfiguration",
+    "storage-classes": "s3:ListBucket",
+    "versioning": "s3:GetBucketVersioning",
+}
+"""Which right shows what is looked at."""
 
 
 def _holds(value: Value, wanted: bool | tuple[str, ...]) -> bool:
@@ -134,7 +158,7 @@ def _look(
     try:
         return look(endpoint, bucket, region)
     except (AccessDenied, AuthFailed):
-        return None, "not shown to this credential"
+        return None, _DENIED
     except Missing:
         return None, _NO_BUCKET
     except Transient:
@@ -212,8 +236,7 @@ def _seen_public(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value,
 
 def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
-    count = 0 if reply is None else len(reply["Rules"])
+    count = len(_rules(endpoint, bucket, "lifecycle"))
     return count > 0, counted(count, "lifecycle rule") if count else "no lifecycle rule"
 
 
@@ -224,9 +247,7 @@ def _by_age(
     del region
     judges, does = LIFECYCLES[see]
     try:
-        reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
-        rules = () if reply is None else reply["Rules"]
-        count = sum(judges(rule, places) for rule in rules)
+        count = sum(judges(rule, places) for rule in _rules(endpoint, bucket, "lifecycle"))
     except _UNCLEAR as error:
         if isinstance(error, Missing) and error.code == "NoSuchBucket":
             raise
@@ -239,10 +260,9 @@ def _by_age(
 
 def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(endpoint.client.get_bucket_encryption, bucket)
-    rules = () if reply is None else reply["ServerSideEncryptionConfiguration"]["Rules"]
     kinds = [
-        rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules
+        rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")
+        for rule in _rules(endpoint, bucket, "encryption")
     ]
     kinds = [_named(kind) for kind in kinds if kind]
     return bool(kinds), f"encryption on: {', '.join(kinds)}" if kinds else "encryption not on"
@@ -256,8 +276,7 @@ def _bucket_policy(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Valu
 
 def _replication(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(endpoint.client.get_bucket_replication, bucket)
-    count = 0 if reply is None else len(reply["ReplicationConfiguration"]["Rules"])
+    count = len(_rules(endpoint, bucket, "replication"))
     return count > 0, counted(count, "replication rule") if count else "no replication"
 
 
@@ -318,55 +337,6 @@ def _statements(endpoint: S3Endpoint, bucket: str) -> Iterator[Mapping[str, Any]
     yield from [statements] if isinstance(statements, dict) else statements
 
 
-def lets_everybody_in(statement: Mapping[str, Any]) -> bool:
-    """Return whether a statement of a policy allows something to people whom nobody named.
-
-    A condition helps only where it names networks or owners: one on the protocol, say, or on a
-    header that anybody may send, holds nobody back.
-    """
-    if statement.get("Effect") != "Allow":
-        return False
-    named = list(_names(statement.get("Principal")))
-    if "*" not in named and "NotPrincipal" not in statement:
-        return False
-    return not any(
-        operator.removeprefix("ForAnyValue:") in _NARROW
-        and name.lower() in _OWNERS
-        and all(map(_is_narrow, _listed(wanted)))
-        for operator, keys in (statement.get("Condition") or {}).items()
-        for name, wanted in keys.items()
-    )
-
-
-_NARROW = frozenset(("StringEquals", "StringLike", "ArnEquals", "ArnLike", "IpAddress"))
-_OWNERS = frozenset(
-    ("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:sourcearn", "aws:sourceaccount",
-     "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:userid")
-)  # fmt: skip
-_WIDEST = {4: 8, 6: 32}
-"""By version of the Internet Protocol: the shortest prefix that is still a network of somebody."""
-
-
-def _is_narrow(value: str) -> bool:
-    if "*" in value or "?" in value:
-        return False
-    try:
-        network = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return bool(value)
-    return network.prefixlen >= _WIDEST[network.version]
-
-
-def _names(principal: object) -> Iterator[str]:
-    values = principal.values() if isinstance(principal, dict) else [principal]
-    for value in values:
-        yield from _listed(value)
-
-
-def _listed(value: object) -> list[str]:
-    return [str(one) for one in (value if isinstance(value, list) else [value])]
-
-
 # --- asking --------------------------------------------------------------------------------------
 
 
@@ -381,6 +351,31 @@ def _answer(endpoint: S3Endpoint, bucket: str, question: str, answer: str) -> ET
         raise from_reply(reply, _WHAT)
     root = tree(reply.body)
     return root if root.tag.rpartition("}")[2] == answer else None
+
+
+_DOCUMENTS: Mapping[str, tuple[str, str, bool]] = {
+    "lifecycle": ("get_bucket_lifecycle_configuration", "LifecycleConfiguration", False),
+    "encryption": ("get_bucket_encryption", "ServerSideEncryptionConfiguration", True),
+    "replication": ("get_bucket_replication", "ReplicationConfiguration", True),
+}
+"""By question: botocore's call, the document's root, and whether the reply has it under that."""
+
+
+def _rules(endpoint: S3Endpoint, bucket: str, question: str) -> Sequence[Any]:
+    """Return the rules of one of a bucket's documents.
+
+    Raises:
+        KeyError: another question was answered.
+    """
+    call, root, inside = _DOCUMENTS[question]
+    found = _asked(getattr(endpoint.client, call), bucket)
+    if found is not None and inside:
+        found = found[root]
+    if found is None:
+        return ()
+    if "Rules" not in found and _answer(endpoint, bucket, question, root) is not None:
+        return ()  # hosts were seen that show an empty document where there is none
+    return found["Rules"]  # type: ignore[no-any-return]
 
 
 def _asked(call: Callable[..., Any], bucket: str) -> Mapping[str, Any] | None:

@@ -221,6 +221,8 @@ def _exactly(stored: Stored, part: Span | None) -> Callable[[Reply], None]:
     wanted = None if part is None else f"bytes {part.start}-{part.end - 1}/{stored.size}"
 
     def accept(reply: Reply) -> None:
+        if stored.etag and reply.etag not in {"", stored.etag}:
+            raise Conflict(_REPLACED)  # first: of another object the size is another one, too
         # Some servers answer 200 to a range and say in Content-Range that they kept to it.
         if reply.status not in ({200} if part is None else {200, 206}):
             raise ShortRead(f"the target answered {reply.status} to a read")

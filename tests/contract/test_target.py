@@ -149,11 +149,12 @@ def test_an_empty_object_is_an_object(rig: TargetRig) -> None:
 @every
 def test_another_object_is_not_read_in_the_place_of_the_one_that_was_stored(rig: TargetRig) -> None:
     stored = put(rig)
-    rig.intrude("in/a", BODY[::-1])
-    with pytest.raises(Conflict):
-        read(rig, stored)
-    with pytest.raises(Conflict):
-        read(rig, stored, Span(3, 5))
+    for other in (BODY[::-1], b"shorter", BODY + b"longer"):
+        rig.intrude("in/a", other)
+        with pytest.raises(Conflict):
+            read(rig, stored)
+        with pytest.raises(Conflict):
+            read(rig, stored, Span(3, 5))
 
 
 @every

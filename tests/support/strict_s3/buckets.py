@@ -21,6 +21,12 @@ _DOCUMENTS = {
 }
 
 
+_EMPTY = {
+    "lifecycle": "LifecycleConfiguration", "replication": "ReplicationConfiguration",
+    "encryption": "ServerSideEncryptionConfiguration",
+}  # fmt: skip
+
+
 def list_buckets(store: Store, request: Request) -> Reply:
     del request
     found = [
@@ -231,6 +237,8 @@ def get_document(store: Store, request: Request) -> Reply:
     missing, capability = _DOCUMENTS[name]
     _demand(store, capability)
     if name not in bucket.documents:
+        if store.manner.no_rules_is_200 and name in _EMPTY:
+            return xml(_EMPTY[name], {})
         raise S3Error(missing)
     kind = "application/json" if name == "policy" else "application/xml"
     return Reply(200, {"Content-Type": kind}, bucket.documents[name])
@@ -240,12 +248,20 @@ def put_document(store: Store, request: Request) -> Reply:
     bucket, name = store.bucket(request.bucket), _document(request)
     _demand(store, _DOCUMENTS[name][1])
     if name == "policy":
-        try:
-            json.loads(request.body)["Statement"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise S3Error("MalformedPolicy") from error
+        _demand_policy(store, request.body)
     bucket.documents[name] = request.body
     return Reply(204 if name == "policy" else 200)
+
+
+def _demand_policy(store: Store, body: bytes) -> None:
+    known = store.manner.policy_actions
+    try:
+        statements = _many(json.loads(body)["Statement"])
+        actions = {_bare(one) for each in statements for one in _many(each.get("Action", []))}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise S3Error("MalformedPolicy") from error
+    if known is not None and (other := actions - known - {"*"}):
+        raise S3Error("MalformedPolicy", f"Policy has invalid action: {min(other)}")
 
 
 def delete_document(store: Store, request: Request) -> Reply:
@@ -270,6 +286,8 @@ def judge_policy(store: Store, request: Request, action: str) -> None:
     resource = f"{bucket.name}/{request.key}" if request.key else bucket.name
     effects = set()
     for statement in _many(json.loads(bucket.documents["policy"])["Statement"]):
+        if not _is_about(store.manner.principal, statement.get("Principal")):
+            continue
         actions = [_bare(one) for one in _many(statement.get("Action", []))]
         places = [one.rpartition(":::")[2] or one for one in _many(statement.get("Resource", []))]
         if any(fnmatchcase(action, one) for one in actions) and any(
@@ -278,6 +296,14 @@ def judge_policy(store: Store, request: Request, action: str) -> None:
             effects.add(statement["Effect"])
     if "Deny" in effects or (store.manner.deny_unless_allowed and "Allow" not in effects):
         raise S3Error("AccessDenied", "the bucket policy denies it")
+
+
+def _is_about(principal: str | None, told: Any) -> bool:
+    """Return whether a statement is about who asks; nobody in particular: each one is."""
+    if principal is None or told is None:
+        return True
+    named = [one for many in told.values() for one in _many(many)] if isinstance(told, dict) else []
+    return told == "*" or principal in named or "*" in named
 
 
 def _bare(action: str) -> str:

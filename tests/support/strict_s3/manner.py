@@ -91,6 +91,10 @@ class Manner:
     # how it is nasty
     deny_unless_allowed: bool = False
     """A bucket policy denies whatever it does not allow, to the bucket's owner as well."""
+    principal: str | None = None
+    """Whom the server's key is of: statements of a policy about others do not count."""
+    policy_actions: frozenset[str] | None = None
+    """Actions that a policy may name, without `s3:`; a policy with another one is refused."""
     fold_case: bool = False
     normalise: bool = False
     clock_offset: float = 0.0

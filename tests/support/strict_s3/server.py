@@ -79,14 +79,29 @@ _ACTIONS = {
     "ListObjectsV2": "ListBucket", "HeadBucket": "ListBucket", "DeleteObjects": "DeleteObject",
     "ListParts": "ListMultipartUploadParts", "ListMultipartUploads": "ListBucketMultipartUploads",
     "ListObjectVersions": "ListBucketVersions",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
 }  # fmt: skip
 """The policy action of an operation, where it has another name."""
 
+_OF_VERSIONS = {
+    "DeleteObject": "DeleteObjectVersion", "GetObject": "GetObjectVersion",
+    "GetObjectTagging": "GetObjectVersionTagging", "PutObjectTagging": "PutObjectVersionTagging",
+}  # fmt: skip
+"""The action where a version is named: a right of its own."""
+
 
 def _action(request: Request) -> str:
-    if request.operation == "DeleteObject" and "versionId" in request.params:
-        return "DeleteObjectVersion"
-    return _ACTIONS.get(request.operation, request.operation)
+    action = _ACTIONS.get(request.operation, request.operation)
+    return _OF_VERSIONS.get(action, action) if "versionId" in request.params else action
 
 
 _PARAMETERS = {parameter for _, _, parameter in ROUTES} | {

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hdh_migrate.targets import profiles
-from hdh_migrate.targets.conditions import Condition, conditions, lets_everybody_in
+from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.everybody import lets_everybody_in
 from hdh_migrate.targets.lifecycles import MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -82,6 +83,29 @@ def test_versioning_that_was_never_set_is_off() -> None:
 
     found = seen(endpoint(answer)[0], VERSIONED)["unversioned"]
     assert (found.holds, found.seen) == (True, "versioning not on")
+
+
+def test_a_document_with_nothing_in_it_is_none_and_another_answer_is_no_document() -> None:
+    """A host shows an empty configuration, with 200, of a bucket whose encryption is off."""
+    roots = {
+        "lifecycle": "LifecycleConfiguration", "replication": "ReplicationConfiguration",
+        "encryption": "ServerSideEncryptionConfiguration",
+    }  # fmt: skip
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        return xml(next((f"<{root}/>" for name, root in roots.items() if name in query), "<a/>"))
+
+    found = seen(endpoint(answer)[0])
+    told = {name: (found[name].holds, found[name].shown, found[name].seen) for name in found}
+    assert told["no-lifecycle"] == (True, True, "no lifecycle rule")
+    assert told["replication"] == (True, True, "no replication")
+    assert told["bucket-encryption"] == (False, True, "encryption not on")
+
+
+def test_what_a_credential_is_not_shown_is_told_with_the_right_that_shows_it() -> None:
+    for one in seen(said(refusal("Forbidden", 403)), VERSIONED).values():
+        assert (one.holds, one.shown, one.seen) == (False, False, "not shown to this credential")
+        assert one.fix.startswith("give the credential s3:Get") or one.rule == "storage-class"
 
 
 OPEN: dict[str, dict[str, Any]] = {
