@@ -247,7 +247,7 @@ def test_on_paper_what_is_to_be_done_comes_before_what_can_wait(
     assert asked[:3] == ["What moved?", "When?", "From where to where?"]
     assert asked[3:6] == ["Is it complete?", "Is it intact?", "What is left to do?"]
     assert "still" in asked[6]
-    assert asked[7:9] == ["What is not proven?", "Encrypted for whom?"]
+    assert asked[7:9] == ["What is not proven?", "Encrypted for whom, read by whom?"]
 
 
 def test_nothing_that_a_name_says_becomes_part_of_the_page(window: Browser, report: Path) -> None:

@@ -100,7 +100,7 @@ ANNEXES: dict[str, Text] = {
         "ne sont que dans le rapport avec noms. Les personnes que le plan déclare restent nommées.",
         "A report without the objects' names: keyed digests stand for them, and the operator can "
         "reveal a single one, with proof (hdh-migrate docs exports). Its journal is reduced: what "
-        "readers were given, earlier waivers and earlier looks at the target are in the report "
+        "readers were given, earlier waivers and earlier checks of the target are in the report "
         "with names alone. The people whom the plan declares are still named.",
     ),
     # --- clock and tool ----------------------------------------------------------------------
@@ -295,7 +295,11 @@ ANNEXES: dict[str, Text] = {
         "moins de 1 s : le {frozen} (gel, puis ouverture aux utilisateurs)",
         "for less than 1 s: on {frozen} (freeze, then open to consumers)",
     ),
-    "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
+    "cutover.window": Text("Délai de retour", "Time for going back"),
+    "cutover.window.value": Text(
+        "jusqu'au {when} ; le retour reste possible tant que la bascule n'est pas définitive",
+        "until {when}; rollback stays possible as long as the cutover is not final",
+    ),
     "cutover.back": Text("Retour en arrière", "Rollback"),
     "cutover.back.before": Text(
         "Retour en arrière, d'une bascule antérieure", "Rollback, of an earlier cutover"
@@ -654,6 +658,10 @@ ANNEXES: dict[str, Text] = {
         "qui a lancé l'outil.",
         "Whether the operator's access to that key is closed, this folder does not say: ask "
         "whoever ran the tool.",
+    ),
+    "openings.names": Text(
+        "Le nom d'un objet, d'après son numéro, est chez l'opérateur : {ls}.",
+        "The name of an object, by its number, is with the operator: {ls}.",
     ),
     "openings.count": Text(
         "{n} lecture, inscrite au journal avant d'avoir lieu."

@@ -44,18 +44,14 @@ class BoundTo:
 
     root: str | None
     """Of the batch's manifest, or of what was asked for; a freeze has none."""
-    plan: str
-    events: int
-    """The length of the journal then."""
 
 
 @frozen_row
 class Signing:
-    """What somebody signed: when, by his own clock, his comment, and until when it counts."""
+    """What somebody signed: when, by his own clock, and his comment."""
 
     made_at: str
     comment: str
-    expires: str | None = None
     bound: BoundTo | None = None
 
 
@@ -105,13 +101,8 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
     for key, envelope in zip(keys, signed, strict=False):
         try:
             said = json.loads(base64.b64decode(envelope["payload"]))
-            made = Signing(
-                said["made_at"], str(said.get("comment") or ""), said.get("expires"),
-                _bound(said),
-            )  # fmt: skip
+            made = Signing(said["made_at"], str(said.get("comment") or ""), _bound(said))
             seconds_of(made.made_at)
-            if made.expires is not None:
-                seconds_of(made.expires)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         found[key] = made
@@ -125,7 +116,7 @@ def _bound(said: Mapping[str, object]) -> BoundTo | None:
     known = DIGEST.fullmatch(str(plan)) and (root is None or DIGEST.fullmatch(str(root)))
     if not known or type(events) is not int:
         return None
-    return BoundTo(None if root is None else str(root), str(plan), events)
+    return BoundTo(None if root is None else str(root))
 
 
 def agreed(story: CutoverFact) -> Mapping[str, list[str]]:

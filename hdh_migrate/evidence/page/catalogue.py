@@ -50,8 +50,8 @@ CATALOGUE: dict[str, Text] = {
     "written": Text("Établi le {when}", "Written on {when},"),
     "tool": Text("par {name} {version}", "by {name} {version}"),
     "restricted": Text(
-        "Communication limitée : noms parfois identifiants.",
-        "Restricted circulation: names may identify people.",
+        "Communication limitée, voir « Conservation de ce dossier ».",
+        "Restricted circulation, see “Retention of this folder”.",
     ),
     "q.what.object": Text("Un objet est un fichier.", "An object is a file."),
     "rehearsal": Text(
@@ -140,9 +140,9 @@ CATALOGUE: dict[str, Text] = {
         "montre encore qu'il y soit de nouveau."
         "|À un contrôle, la cible n'avait plus {n} objets vérifiés, ou plus intacts ; rien "
         "ne montre encore qu'ils y soient de nouveau.",
-        "At a look the target no longer held {n} verified object, or held it damaged; nothing "
+        "At a check the target no longer held {n} verified object, or held it damaged; nothing "
         "shows yet that it is there again."
-        "|At a look the target no longer held {n} verified objects, or held them damaged; nothing "
+        "|At a check the target no longer held {n} verified objects, or held them damaged; nothing "
         "shows yet that they are there again.",
     ),
     "accepted": Text(
@@ -336,8 +336,9 @@ CATALOGUE: dict[str, Text] = {
         "The tool was run under the login {login} (not proven).",
     ),
     "q.who.trust": Text(
-        "À comparer avec une empreinte reçue par une autre voie que ce dossier.",
-        "Compare it with a fingerprint that reached you by another route than this folder.",
+        "Le plan ne dit pas à qui elle est : comparer à ce que répond le responsable de "
+        "traitement.",
+        "The plan does not say whose it is: compare with what the controller answers.",
     ),
     "q.who.witness": Text(
         "Aucun témoin n'avait signé quand cette page a été écrite ; verify.py les compte.",
@@ -428,10 +429,11 @@ CATALOGUE: dict[str, Text] = {
         "Que rien n'a été omis ni inventé avant la signature : qui détient à la fois le registre "
         "et la clé du rapport le peut. Ce qui le limite : la chaîne du journal, un point de "
         "contrôle signé par un témoin ou gardé par l'auditeur, un dossier antérieur, un "
-        "horodatage.",
+        "horodatage. Ce qui change après la signature se voit (« Vérifier soi-même »).",
         "That nothing was left out or made up before signing: whoever holds both the ledger and "
         "the report's key can do that. What limits it: the journal's chain, a checkpoint that a "
-        "witness signed or an auditor kept, an earlier bundle, a time-stamp.",
+        "witness signed or an auditor kept, an earlier bundle, a time-stamp. What is changed after "
+        "signing shows (“Verify it yourself”).",
     ),
     "not.source": Text(
         "Que la source était complète et exacte : seul compte ici ce qu'elle a listé et livré.",
@@ -476,6 +478,11 @@ CATALOGUE: dict[str, Text] = {
     "n.failed": Text("{n} en échec", "{n} failed"),
     "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
     "contents": Text("Dans ce rapport", "In this report"),
+    "group.story": Text("Ce qui s'est passé", "What happened"),
+    "group.people": Text("Qui décide, qui lit", "Who decides, who reads"),
+    "group.law": Text("Droit et hébergeurs", "Law and hosts"),
+    "group.proof": Text("Preuve et mesures", "Proof and measures"),
+    "group.kept": Text("À garder et à signer", "To keep and to sign"),
     "datasets": Text("Lots et jeux de données", "Batches and datasets"),
     "datasets.own": Text(
         "Les comptes comprennent les fichiers que l'outil pose à côté des objets "
@@ -711,7 +718,7 @@ CATALOGUE: dict[str, Text] = {
     "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
     "findings.missed": Text(
         "Contrôle de la cible du {when}, lot {name} : {found} ;",
-        "Look at the target of {when}, batch {name}: {found};",
+        "Check of the target of {when}, batch {name}: {found};",
     ),
     "findings.mended": Text(
         "tout y est de nouveau vérifié depuis.", "since then all of it is verified there again."
@@ -737,9 +744,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "banner.looks": Text(
         "au contrôle du {when}|à {n} contrôles, le premier le {when}",
-        "at the look of {when}|at {n} looks, the first on {when}",
+        "at the check of {when}|at {n} checks, the first on {when}",
     ),
-    "banner.looks.untold": Text("à un contrôle", "at a look"),
+    "banner.looks.untold": Text("à un contrôle", "at a check"),
     "banner.mended": Text(
         "{n} objet vérifié manquait sur la cible, ou n'y était plus intact, {looks} ; il y est de "
         "nouveau vérifié."

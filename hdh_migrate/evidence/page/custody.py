@@ -47,21 +47,24 @@ CUSTODY: dict[str, Text] = {
         "On {day}, from {start} to {end}, {length} in all.",
     ),
     "q.when.going": Text(
-        "En cours (point {points} de ce qui reste à faire). Date de fin : ni le plan ni le journal "
-        "n'en ont ; à demander au responsable de traitement."
-        "|En cours (points {points} de ce qui reste à faire). Date de fin : ni le plan ni le "
-        "journal n'en ont ; à demander au responsable de traitement.",
-        "Under way (point {points} of what is left to do). End date: neither the plan nor the "
-        "journal has one; ask the controller."
-        "|Under way (points {points} of what is left to do). End date: neither the plan nor the "
-        "journal has one; ask the controller.",
+        "En cours (point {points}, sur {all}, de « Que reste-t-il à faire ? »). Date de fin : ni "
+        "le plan ni le journal n'en ont ; à demander au responsable de traitement."
+        "|En cours (points {points}, sur {all}, de « Que reste-t-il à faire ? »). Date de fin : ni "
+        "le plan ni le journal n'en ont ; à demander au responsable de traitement.",
+        "Under way (point {points}, of {all}, of “What is left to do?”). End date: neither the "
+        "plan nor the journal has one; ask the controller."
+        "|Under way (points {points}, of {all}, of “What is left to do?”). End date: neither the "
+        "plan nor the journal has one; ask the controller.",
     ),
     "q.when.planned": Text(
-        "En cours (point {points} de ce qui reste à faire). D'après le plan : {ends}."
-        "|En cours (points {points} de ce qui reste à faire). D'après le plan : {ends}.",
-        "Under way (point {points} of what is left to do). By the plan: {ends}."
-        "|Under way (points {points} of what is left to do). By the plan: {ends}.",
+        "En cours (point {points}, sur {all}, de « Que reste-t-il à faire ? »). D'après le plan : "
+        "{ends}."
+        "|En cours (points {points}, sur {all}, de « Que reste-t-il à faire ? »). D'après le plan "
+        ": {ends}.",
+        "Under way (point {points}, of {all}, of “What is left to do?”). By the plan: {ends}."
+        "|Under way (points {points}, of {all}, of “What is left to do?”). By the plan: {ends}.",
     ),
+    "q.when.next": Text("Prochaine échéance : {when}, {what}.", "Next to end: {when}, {what}."),
     "q.when.last": Text("jusqu'au {day}", "until {day}"),
     "q.when.done-by": Text(
         "lot {name} à vérifier pour le {day}", "batch {name} to be verified by {day}"
@@ -77,11 +80,17 @@ CUSTODY: dict[str, Text] = {
         "Nothing is left to move, switch or delete, as far as this folder knows.",
     ),
     "q.when.never": Text("Rien n'a encore été exécuté.", "Nothing has been run yet."),
-    "q.for": Text("Pour qui est-ce chiffré ?", "Encrypted for whom?"),
+    "q.for": Text("Chiffré pour qui, lu par qui ?", "Encrypted for whom, read by whom?"),
     "q.for.keys": Text(
         "Pour {n} clé ; voir « Qui détient les clés ».|Pour {n} clés ; voir « Qui détient les "
         "clés ».",
         "For {n} key; see “Who holds the keys”.|For {n} keys; see “Who holds the keys”.",
+    ),
+    "q.for.opened": Text(
+        "{n} lecture en clair ; voir « Objets remis en clair »."
+        "|{n} lectures en clair ; voir « Objets remis en clair ».",
+        "{n} reading in the clear; see “Objects handed out in the clear”."
+        "|{n} readings in the clear; see “Objects handed out in the clear”.",
     ),
     "q.for.names": Text(
         "L'hébergeur voit les noms et tailles des objets ; un nom peut désigner une personne.",
@@ -234,7 +243,7 @@ CUSTODY: dict[str, Text] = {
     "act.amend": Text("modification d'un lot", "amendment of a batch"),
     "act.adopt": Text("reprise d'objets", "adoption of objects"),
     "act.refresh": Text("nouvelle liste de la source", "new listing of the source"),
-    "act.look": Text("nouveau contrôle de la cible", "new look at the target"),
+    "act.look": Text("nouveau contrôle de la cible", "new check of the target"),
     "act.retry": Text("nouvel essai après un échec", "new trial after a failure"),
     "act.restore": Text("remise en place d'un objet", "restoring of an object"),
     "act.accept": Text("acceptation d'un autre objet", "acceptance of another object"),
@@ -246,12 +255,14 @@ CUSTODY: dict[str, Text] = {
     "custody.signed": Text(
         "signée le {signed}, comptée le {counted}", "signed on {signed}, counted on {counted}"
     ),
-    "custody.expires": Text(", valable jusqu'au {until}", ", valid until {until}"),
-    "custody.bound": Text(
-        " ; elle ne vaut que pour {what}, sous le plan {plan}, après {n} événement du journal"
-        "| ; elle ne vaut que pour {what}, sous le plan {plan}, après {n} événements du journal",
-        "; it counts for {what} alone, under plan {plan}, after {n} event of the journal"
-        "|; it counts for {what} alone, under plan {plan}, after {n} events of the journal",
+    "custody.signed.day": Text(
+        "signée le {signed}, comptée à {counted}", "signed on {signed}, counted at {counted}"
+    ),
+    "custody.bound": Text(" ; elle ne vaut que pour {what}", "; it counts for {what} alone"),
+    "custody.rest": Text(
+        "Le plan, l'échéance et le point du journal que chacune nomme sont dans journal.jsonl.",
+        "The plan, the last moment and the point of the journal that each names are in "
+        "journal.jsonl.",
     ),
     "bound.manifest": Text("le manifeste de racine {root}", "the manifest with root {root}"),
     "bound.request": Text("la demande d'empreinte {root}", "the request with digest {root}"),
@@ -324,10 +335,20 @@ CUSTODY: dict[str, Text] = {
     ),
     "keys": Text("Qui détient les clés", "Who holds the keys"),
     "keys.why": Text(
-        "Chaque objet est chiffré pour ces clés publiques ; l'une des clés privées suffit pour "
-        "l'ouvrir. Qui les détient est déclaré dans le plan, non prouvé.",
-        "Each object is encrypted for these public keys; one of the private keys is enough to open "
-        "it. Who holds them is declared in the plan, not proven.",
+        "Chaque objet est chiffré pour ces clés publiques, format {seal} ; l'une des clés privées "
+        "suffit pour "
+        "l'ouvrir, et sans aucune d'elles il ne s'ouvre plus. Qui les détient est déclaré dans le "
+        "plan, non prouvé.",
+        "Each object is encrypted for these public keys, format {seal}; one of the private keys is "
+        "enough "
+        "to open it, and without any of them it never opens again. Who holds them is declared in "
+        "the plan, not proven.",
+    ),
+    "keys.stolen": Text(
+        "Une clé privée volée ouvre tout ce qui a été chiffré pour elle : l'opérateur chiffre tout "
+        "à neuf par {reseal}. Une clé à remplacer sans avoir fui se remplace par {rotate}.",
+        "A stolen private key opens all that was encrypted for it: the operator encrypts "
+        "everything anew with {reseal}. A key that did not leak is replaced with {rotate}.",
     ),
     "keys.none": Text("non déclaré", "not declared"),
     "custody.keys.escrow": Text("clé de secours", "escrow key"),
@@ -336,14 +357,28 @@ CUSTODY: dict[str, Text] = {
     "custody.kept.value": Text(
         "{by}, jusqu'au {until} (déclaré)", "{by}, until {until} (as declared)"
     ),
-    "custody.kept.nobody": Text("non déclaré", "not declared"),
+    "custody.kept.nobody": Text(
+        "non déclaré : par qui et jusqu'à quand, au responsable de traitement de le fixer (dans le "
+        "plan : report.declared.kept)",
+        "not declared: by whom and until when is for the controller to say (in the plan: "
+        "report.declared.kept)",
+    ),
     "custody.names": Text(
         "Les noms d'objets que ce dossier contient peuvent identifier des personnes : il se "
-        "conserve et se transmet comme les données elles-mêmes.",
+        "conserve et se transmet comme les données elles-mêmes. Il ne se publie pas et ne se remet "
+        "pas à une personne concernée : il nomme aussi les objets des autres.",
         "The objects' names in this folder may identify people: keep it, and hand it on, as you "
-        "would the data itself.",
+        "would the data itself. Do not publish it, nor give it to a data subject: it names the "
+        "objects of others, too.",
     ),
-    "custody.seen": Text("Vu et reçu", "Seen and received"),
+    "seen": Text("Vu et reçu", "Seen and received"),
+    "seen.means": Text(
+        "Qui signe ici a vu et reçu ce dossier, rien de plus : ni « Que reste-t-il à faire ? » ni "
+        "« Qu'est-ce qui n'est pas prouvé ? » n'est accepté par là.",
+        "Who signs here has seen and received this folder, no more: neither “What is left to do?” "
+        "nor “What is not proven?” is accepted by that.",
+    ),
+    "seen.reserves": Text("Réserves :", "Reservations:"),
     "custody.sign": Text("Nom, fonction, date, signature :", "Name, function, date, signature:"),
     "custody.eidas": Text(
         "La signature numérique de ce dossier montre qu'il n'a pas été modifié ; elle n'est pas "

@@ -47,8 +47,8 @@ ENDINGS: Final[dict[str, Text]] = {
     ),
     "ends.waiver": Text("dérogation : {name}", "waiver: {name}"),
     "ends.window": Text(
-        "lot {name} : dernier moment pour revenir en arrière",
-        "batch {name}: last moment to roll back",
+        "lot {name} : fin du délai de retour",
+        "batch {name}: end of the time for going back",
     ),
     "ends.grant": Text("accès d'un lecteur, {name}", "a reader's access, {name}"),
     "ends.kept": Text(

@@ -58,6 +58,13 @@ _TONES = {
 
 _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
 """A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
+_LED_TO = re.compile(r'<(?:h2|dt) id="([a-z.-]+)"')
+"""A heading or a question of the first screen, with its key."""
+_GROUPS = {
+    "timeline": "group.story", "custody": "group.people", "basis": "group.law",
+    "verification": "group.proof", "kept": "group.kept",
+}  # fmt: skip
+"""What the list of contents says before the first heading of each group; every page has these."""
 _TEXT = re.compile(">[^<]+")
 """What stands behind a tag, up to the next one."""
 _TYPED = re.compile("(<(?:code|pre)(?: [^>]*)?>)([^<]+)")
@@ -136,7 +143,7 @@ def render_report(
         months=chronicle,
         passed=list(chronicle.passed.lines(words)),
         refused=list(refused(chronicle.refusals.lines, words, language)),
-        timeline=timeline(predicate, chronicle, looks, words),
+        timeline=timeline(predicate, chronicle, looks, waivers, words),
         endings=endings(stands),
         ending_said=partial(ending_said, words=words),
         ending_when=partial(ending_when, words=words),
@@ -166,6 +173,7 @@ def render_report(
         readers=readers,
         vanished=vanished_at_source(predicate, findings),
         headings=_HEADING.findall,
+        GROUPS=_GROUPS,
         readers_c4gh=any(one.account.asked.reader.startswith("c4gh:") for one in readers),
         strange_readers=any(
             reader_of(one.account.asked.reader, declared) is None for one in readers
@@ -198,12 +206,12 @@ def _typed(page: str) -> str:
 
 
 def _linked(page: str, words: PageWords) -> str:
-    """Lead from each title in quotes to its heading, where the page has that; never in a tag."""
+    """Lead from each title in quotes to where it stands, if the page has that; never in a tag."""
     titles = {
         f"{opening}{words.say(key)}{closing}": (
             f'{opening}<a href="#{key}">{words.say(key)}</a>{closing}'
         )
-        for key in _HEADING.findall(page)
+        for key in _LED_TO.findall(page)
         for opening, closing in (("«\u00a0", "\u00a0»"), ("“", "”"))
     }
     return _TEXT.sub(
@@ -220,6 +228,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "decimal": words.decimal,
         "bound": words.bound,
         "moment": words.moment,
+        "later_hour": words.later_hour,
         "day": words.day,
         "length": words.length,
         "period": words.period,
@@ -233,6 +242,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "trait": words.trait,
         "money": words.money,
         "command": Markup('<code class="whole">{}</code>').format,
+        "whole": Markup('<span class="whole">{}</span>').format,
         "claimed_moment": words.claimed_moment,
         "said": words.said,
         "unbroken": unbroken,

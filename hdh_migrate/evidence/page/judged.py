@@ -59,6 +59,10 @@ def _code(text: str) -> Markup:
 
 JUDGED: dict[str, Text] = {
     "judged": Text("Ce qui a été jugé (RGPD, art. 33)", "What was judged (GDPR, art. 33)"),
+    "banner.judged": Text(
+        "Jugé et signé : voir « Ce qui a été jugé (RGPD, art. 33) ».",
+        "Judged and signed: see “What was judged (GDPR, art. 33)”.",
+    ),
     "judged.word": Text(
         "C'est ce qu'en dit qui a signé : ni l'avis ni l'accusé de réception d'une autorité n'est "
         "dans ce dossier.",
@@ -67,8 +71,8 @@ JUDGED: dict[str, Text] = {
     "judged.look": Text(
         "{n} objet absent ou altéré au contrôle {number} du lot {name}"
         "|{n} objets absents ou altérés au contrôle {number} du lot {name}",
-        "{n} object gone or damaged at look {number} of batch {name}"
-        "|{n} objects gone or damaged at look {number} of batch {name}",
+        "{n} object gone or damaged at check {number} of batch {name}"
+        "|{n} objects gone or damaged at check {number} of batch {name}",
     ),
     "judged.finding": Text("constat {first}", "finding {first}"),
     "judged.findings": Text("constats {first} à {last}", "findings {first} to {last}"),

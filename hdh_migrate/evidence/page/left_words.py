@@ -38,9 +38,9 @@ LEFT: dict[str, Text] = {
         "|Faire juger si l'absence ou l'altération de {objects} à la cible (contrôle du {at} ; ils "
         "y sont de nouveau vérifiés) est une violation de données à caractère personnel (RGPD, "
         "art. 33) : lot {names}.",
-        "Have it judged whether the absence or damage of {objects} at the target (look of {at}; "
+        "Have it judged whether the absence or damage of {objects} at the target (check of {at}; "
         "verified there again) is a personal data breach (GDPR, art. 33): batch {names}."
-        "|Have it judged whether the absence or damage of {objects} at the target (look of {at}; "
+        "|Have it judged whether the absence or damage of {objects} at the target (check of {at}; "
         "verified there again) is a personal data breach (GDPR, art. 33): batch {names}.",
     ),
     "left.absent": Text(
@@ -51,11 +51,11 @@ LEFT: dict[str, Text] = {
         "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
         "caractère personnel (RGPD, art. 33) : lot {names}.",
         "Have it judged whether the absence or damage of an object of the target, found by the "
-        "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
-        "{names}."
+        "check of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): "
+        "batch {names}."
         "|Have it judged whether the absence or damage of {objects} of the target, found by the "
-        "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
-        "{names}.",
+        "check of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): "
+        "batch {names}.",
     ),
     "left.let-go": Text(
         "Faire relire la cible, où un objet vérifié manquait ou différait quand la bascule est "
@@ -112,8 +112,8 @@ LEFT: dict[str, Text] = {
     "left.look": Text(
         "Achever la relecture de la cible, interrompue : lot {names}."
         "|Achever la relecture de la cible, interrompue : lots {names}.",
-        "Finish the look at the target, which was interrupted: batch {names}."
-        "|Finish the look at the target, which was interrupted: batches {names}.",
+        "Finish the check of the target, which was interrupted: batch {names}."
+        "|Finish the check of the target, which was interrupted: batches {names}.",
     ),
     "left.rotation": Text(
         "Achever le remplacement de clés commencé le {at}.",

@@ -31,11 +31,11 @@ OVER_TIME: dict[str, Text] = {
     "col.gone": Text("Disparus", "Gone"),
     "col.left": Text("dont non déplacés, ou perdus", "of these not moved, or lost"),
     # --- the target looked at again --------------------------------------------------------------
-    "looks.all": Text("Contrôles de la cible", "Looks at the target"),
+    "looks.all": Text("Contrôles de la cible", "Checks of the target"),
     "looks.all.why": Text(
         "Ce que chaque contrôle a lu et n'a pas trouvé tel qu'il avait été vérifié ; un contrôle "
         "suivant n'efface pas le précédent. « Absents » compte aussi ce que plus aucun côté n'a.",
-        "What each look read, and did not find as it was verified; a later look does not undo an "
+        "What each check read, and did not find as it was verified; a later check does not undo an "
         "earlier one. “Absent” counts what neither side has any more, too.",
     ),
     "looks.drawn.whole": Text(
@@ -46,7 +46,7 @@ OVER_TIME: dict[str, Text] = {
     ),
     "looks.drawn.never": Text(
         "Tirés au sort parmi ceux d'alors ; aucun contrôle achevé n'avait relu tous les autres.",
-        "Drawn at random from those verified then; no look that ended had read all of the others.",
+        "Drawn at random from those verified then; no check that ended had read all of the others.",
     ),
     "looks.drawn": Text("tirés au sort", "drawn at random"),
     "col.looked": Text("Lus", "Read"),

@@ -201,6 +201,11 @@ class PageWords:
         """Return a time in UTC."""
         return escape(self._reader.moment(value))
 
+    def later_hour(self, first: str, later: str) -> Markup | None:
+        """Return the time of day of a moment that is on the day of another; else None."""
+        one, other = (datetime.fromisoformat(at).astimezone(UTC).date() for at in (first, later))
+        return escape(f"{self._reader.hour(later)}{NBSP}UTC") if one == other else None
+
     def day(self, value: str) -> Markup:
         """Return a day."""
         return escape(self._reader.day(value))

@@ -107,8 +107,8 @@ SIDES: dict[str, Text] = {
     "errors.absent": Text(
         "et, sans constat : {n} objet absent ou altéré à un contrôle, et non revérifié depuis"
         "|et, sans constat : {n} objets absents ou altérés à un contrôle, et non revérifiés depuis",
-        "and with no finding: {n} object gone or damaged at a look, and not verified since"
-        "|and with no finding: {n} objects gone or damaged at a look, and not verified since",
+        "and with no finding: {n} object gone or damaged at a check, and not verified since"
+        "|and with no finding: {n} objects gone or damaged at a check, and not verified since",
     ),
     "errors.drifted": Text(
         "{n} objet modifié pendant sa lecture, relu|{n} objets modifiés pendant leur lecture, "

@@ -43,7 +43,7 @@ SIGNING_KEYS: Final[dict[str, Text]] = {
         "another route than this folder.",
     ),
     "signing.from.nobody": Text(
-        "Le plan ne dit pas de qui la recevoir : à demander à qui signe les rapports.",
-        "The plan does not say from whom: ask whoever signs the reports.",
+        "Le plan ne dit pas de qui la recevoir : à demander au responsable de traitement.",
+        "The plan does not say from whom: ask the controller.",
     ),
 }

@@ -95,11 +95,11 @@ TAKEN_BACK: dict[str, Text] = {
     ),
     "back.gone": Text(
         "{n} objet absent de la cible à un contrôle|{n} objets absents de la cible à un contrôle",
-        "{n} object gone from the target at a look|{n} objects gone from the target at a look",
+        "{n} object gone from the target at a check|{n} objects gone from the target at a check",
     ),
     "back.damaged": Text(
         "{n} objet altéré sur la cible à un contrôle|{n} objets altérés sur la cible à un contrôle",
-        "{n} object damaged at the target at a look|{n} objects damaged at the target at a look",
+        "{n} object damaged at the target at a check|{n} objects damaged at the target at a check",
     ),
     "back.unopened": Text(
         "{n} objet qui ne s'ouvrait plus après un remplacement de clés"

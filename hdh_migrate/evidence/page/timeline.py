@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Final
 
@@ -16,6 +17,7 @@ from hdh_migrate.evidence.page.approved import ApprovalLine
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.page.waived import WaiverLine
 from hdh_migrate.evidence.verifier.members import Predicate, StatedErasure, StatedRotation
 from hdh_migrate.frozen import frozen_row
 
@@ -44,13 +46,15 @@ class Timeline:
 
 
 def timeline(
-    predicate: Predicate, chronicle: Chronicle, looks: LooksInTurn, words: PageWords
-) -> Timeline:
+    predicate: Predicate, chronicle: Chronicle, looks: LooksInTurn, waivers: Iterable[WaiverLine],
+    words: PageWords,
+) -> Timeline:  # fmt: skip
     """Return what a statement and its journal tell with a time, the oldest first."""
     found = sorted(
         chain(
             _moved(predicate, chronicle, words),
             _approved(chronicle, words),
+            _waived(waivers, words),
             _switched(predicate, words),
             _afterwards(predicate, chronicle, looks, words),
         ),
@@ -96,6 +100,15 @@ def _approved(chronicle: Chronicle, words: PageWords) -> Iterator[DatedLine]:
                     stage=words.word("approval", stage),
                 ),
             )  # fmt: skip
+
+
+def _waived(waivers: Iterable[WaiverLine], words: PageWords) -> Iterator[DatedLine]:
+    """Yield when each waiver was signed, by the signer's clock; not what is no time."""
+    for one in waivers:
+        with suppress(ValueError):
+            seconds_of(one.made_at)
+            what = words.condition(one.what) or one.what
+            yield DatedLine(one.made_at, words.say("time.waived", what=what))
 
 
 def _switched(predicate: Predicate, words: PageWords) -> Iterator[DatedLine]:

@@ -51,19 +51,20 @@ TIMELINE: Final[dict[str, Text]] = {
     "time.look": Text(
         "contrôle de la cible, lot {name} : {n} objet, rien d'absent ni d'altéré"
         "|contrôle de la cible, lot {name} : {n} objets, rien d'absent ni d'altéré",
-        "look at the target, batch {name}: {n} object, nothing gone or damaged"
-        "|look at the target, batch {name}: {n} objects, nothing gone or damaged",
+        "check of the target, batch {name}: {n} object, nothing gone or damaged"
+        "|check of the target, batch {name}: {n} objects, nothing gone or damaged",
     ),
     "time.look.but": Text(
         "contrôle de la cible, lot {name} : {n} objet, absent ou altéré"
         "|contrôle de la cible, lot {name} : {n} objets, dont certains absents ou altérés",
-        "look at the target, batch {name}: {n} object, gone or damaged"
-        "|look at the target, batch {name}: {n} objects, some of them gone or damaged",
+        "check of the target, batch {name}: {n} object, gone or damaged"
+        "|check of the target, batch {name}: {n} objects, some of them gone or damaged",
     ),
     "time.judged": Text(
         "jugement : la perte est-elle une violation de données ?",
         "judged: is the loss a personal data breach?",
     ),
+    "time.waived": Text("dérogation signée : {what}", "waiver signed: {what}"),
     "time.rotating": Text("remplacement de clés commencé", "exchange of keys begun"),
     "time.rotated": Text("remplacement de clés terminé", "exchange of keys ended"),
     "time.erasing": Text(

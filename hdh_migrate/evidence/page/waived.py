@@ -189,18 +189,24 @@ WAIVED: dict[str, Text] = {
         "Done later, and according to the journal not resting on a waiver of this check:",
     ),
     "waivers.who": Text(
-        "Le journal a le nom de session et l'empreinte de la clé. Si le responsable de traitement "
-        "a donné son accord, ce dossier ne le dit pas : à lui demander.",
-        "The journal has the login and the key's fingerprint. Whether the controller agreed, this "
-        "folder does not say: ask the controller.",
+        "Le journal n'a que le nom de session et l'empreinte de la clé. Si le responsable de "
+        "traitement était d'accord, c'est à lui demander.",
+        "The journal has only the login and the key's fingerprint. Whether the controller agreed, "
+        "ask the controller.",
     ),
-    "waivers.whose": Text(
-        "À qui est une clé qui n'a pas de nom ici, ce dossier ne le dit pas.",
-        "Who owns a key that has no name here, this folder does not say.",
+    "waivers.who.unnamed": Text(
+        "Le journal n'a que le nom de session et l'empreinte de la clé. Si le responsable de "
+        "traitement était d'accord, et à qui est une clé sans nom ici, c'est à lui demander.",
+        "The journal has only the login and the key's fingerprint. Whether the controller agreed, "
+        "and whose a key without a name here is, ask the controller.",
+    ),
+    "waivers.beside": Text(
+        "Des clés privées se trouvaient dans le dossier du plan : voir « Qui a fait quoi ».",
+        "Private keys lay in the plan's folder: see “Who did what”.",
     ),
     "waivers.key": Text(
-        "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas non plus.",
-        "Where the key that signed them lay, this folder does not say either.",
+        "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas.",
+        "Where the key that signed them lay, this folder does not say.",
     ),
     "banner.waived": Text(
         "{n} contrôle a été écarté sur simple signature ({many}{over}), sans qu'une autorité l'ait "
@@ -232,10 +238,6 @@ WAIVED: dict[str, Text] = {
     ),
     "banner.waived.by": Text(
         "Signé sous le nom de session {login}.", "Signed under the login {login}."
-    ),
-    "waivers.ever": Text(
-        "Celles qui ne comptent plus sont montrées aussi.",
-        "Those no longer in force are shown, too.",
     ),
     "waiver.since": Text("compte depuis le {since}", "counts since {since}"),
     "waiver.plan": Text(

@@ -125,7 +125,7 @@ WORDS: dict[str, dict[str, str]] = {
         "all findings": r"(\d+) findings? in all, notes included",
         "target findings": r"Target (\d+)",
         "notes": r"(\d+) note is under",
-        "absent": r"(\d+) objects? gone or damaged at a look",
+        "absent": r"(\d+) objects? gone or damaged at a check",
         "gone": r"the target no longer held (\d+) verified object",
         "back": r"(\d+) verified objects? w\w+ missing at the target",
         "back by side": r"(\d+) objects? gone or damaged, verified again",
