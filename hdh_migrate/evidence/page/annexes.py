@@ -683,6 +683,9 @@ ANNEXES: dict[str, Text] = {
         "folder may serve which point, and what they do not show. Points with an asterisk could "
         "not be confirmed in the text. Check before you cite.",
     ),
+    "headings.printed": Text(
+        "Entre parenthèses : le numéro de la section.", "In brackets: the number of the section."
+    ),
     "reference.dated": Text("du {day} ; lu dans : {read}", "of {day}; read in: {read}"),
     "col.subject": Text("Sujet", "Subject"),
     "col.heading": Text("Point", "Point"),

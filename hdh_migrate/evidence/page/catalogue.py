@@ -336,9 +336,9 @@ CATALOGUE: dict[str, Text] = {
         "The tool was run under the login {login} (not proven).",
     ),
     "q.who.trust": Text(
-        "Le plan ne dit pas à qui elle est : comparer à ce que répond le responsable de "
-        "traitement.",
-        "The plan does not say whose it is: compare with what the controller answers.",
+        "À comparer à une empreinte reçue par une autre voie ; le plan ne dit pas à qui est la "
+        "clé.",
+        "Compare it with one that reached you by another route; the plan does not say whose it is.",
     ),
     "q.who.witness": Text(
         "Aucun témoin n'avait signé quand cette page a été écrite ; verify.py les compte.",
@@ -737,10 +737,12 @@ CATALOGUE: dict[str, Text] = {
     "missed.gone": Text("absent", "gone"),
     "missed.damaged": Text("altéré", "damaged"),
     "findings.missed.names": Text(
-        "Ce dossier ne connaît ni la cause, ni, par leur numéro, les noms de ces objets ; "
-        "l'opérateur les obtient par {ls}.",
-        "This folder knows neither the cause nor, by their numbers, the names of these objects; "
-        "the operator gets them by {ls}.",
+        "Ce dossier ne connaît pas la cause. Les objets de nouveau vérifiés sont parmi les lignes "
+        "de manifest.jsonl dont « verified_at » suit le contrôle ; d'un numéro, l'opérateur "
+        "obtient le nom par {ls}.",
+        "This folder does not know the cause. The objects that are verified again are among the "
+        "lines of manifest.jsonl whose “verified_at” is after the check; the operator gets the "
+        "name of a number by {ls}.",
     ),
     "banner.looks": Text(
         "au contrôle du {when}|à {n} contrôles, le premier le {when}",

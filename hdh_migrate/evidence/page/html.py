@@ -71,6 +71,8 @@ _TYPED = re.compile("(<(?:code|pre)(?: [^>]*)?>)([^<]+)")
 """What somebody may type, behind its tag."""
 _OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]{0,23})(?![\w-])")
 """Words that browsers would break at a hyphen: a line that ends with one is typed wrong."""
+_AT = re.compile('<a class="at" href="#([a-z.-]+)">(.*?)</a>')
+"""What a framework's table names, with the heading under which it stands, on pages that have it."""
 _QUOTED = re.compile("«\u00a0[^«»]+\u00a0»|“[^“”]+”")
 """What stands in quotes, as a title does: none has quotes in it."""
 
@@ -195,7 +197,7 @@ def render_report(
         ),
         signer=signer,
     )
-    return _typed(_linked(page, words)).encode()
+    return _typed(_placed(_linked(page, words))).encode()
 
 
 def _typed(page: str) -> str:
@@ -203,6 +205,21 @@ def _typed(page: str) -> str:
     return _TYPED.sub(
         lambda one: one[1] + _OPTION.sub(r'<span class="whole">\g<0></span>', one[2]), page
     )
+
+
+def _placed(page: str) -> str:
+    """Lead from what the table of frameworks names to its heading; print has the number of that."""
+    numbers = {key: number for number, key in enumerate(_HEADING.findall(page), start=1)}
+    there = {*_LED_TO.findall(page)}
+
+    def placed(one: re.Match[str]) -> str:
+        key, said = one[1], one[2]
+        if key not in there:
+            return said
+        number = f'<span class="printed">\u00a0({numbers[key]})</span>' if key in numbers else ""
+        return f'<a href="#{key}">{said}</a>{number}'
+
+    return _AT.sub(placed, page)
 
 
 def _linked(page: str, words: PageWords) -> str:

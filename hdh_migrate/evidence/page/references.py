@@ -18,6 +18,8 @@ class GivenPart(NamedTuple):
     said: Text
     holding: frozenset[str]
     lacking: frozenset[str]
+    at: str | None
+    """The heading under which the page has it; None: it is a file, or nothing."""
 
     def applies(self, held: frozenset[str]) -> bool:
         """Say whether it is so of a bundle that has just these things."""
@@ -33,10 +35,9 @@ class Point(NamedTuple):
     leaves: Text
     confirmed: bool
 
-    def gives(self, held: frozenset[str]) -> Text:
+    def gives(self, held: frozenset[str]) -> list[GivenPart]:
         """Return what a bundle gives that has just these things (`held.HELD`)."""
-        said = [one.said for one in self.parts if one.applies(held)]
-        return Text(" ; ".join(one.fr for one in said), "; ".join(one.en for one in said))
+        return [one for one in self.parts if one.applies(held)]
 
 
 class LegalReference(NamedTuple):
@@ -77,6 +78,7 @@ def _given(one: dict[str, Any]) -> GivenPart:
         Text(one["fr"], one["en"]),
         frozenset(_names(one.get("if", ()))),
         frozenset(_names(one.get("unless", ()))),
+        one.get("at"),
     )
 
 

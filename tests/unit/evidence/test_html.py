@@ -1901,10 +1901,11 @@ def test_every_reference_has_a_day_and_says_what_was_read() -> None:
         for point in one.points:
             for part in point.parts:
                 asked_for |= part.holding | part.lacking
+                assert part.at is None or part.at in CATALOGUE, "a heading of the page"
             for held in (HELD, frozenset[str](), *(HELD - {name} for name in HELD)):
-                assert point.gives(held).fr, (one.name, point.number)
+                assert point.gives(held), (one.name, point.number)
             for held in combinations(sorted(HELD), 2):
-                assert point.gives(frozenset(held)).en, (one.name, point.number)
+                assert point.gives(frozenset(held)), (one.name, point.number)
     assert asked_for == HELD
 
 
@@ -1932,7 +1933,7 @@ def test_the_table_of_references_claims_only_what_this_bundle_has(
         "les deux références de l\u2019attestation du client",
         "adresses contactées, toutes en https",
         "suppressions demandées puis constatées", "objets remis en clair, par qui et pourquoi",
-        "relecture en entier de chaque objet vérifié", "manifeste ; approbations",
+        "relecture en entier de chaque objet vérifié", "manifest.jsonl ; approbations",
     ):  # fmt: skip
         assert said in full, said
 
@@ -2172,7 +2173,7 @@ def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
         months=missed(1, 12),
     )["fr"].plain  # fmt: skip
     assert "Numéros : 4 711 (absent), 12 (altéré)." in page
-    assert "l\u2019opérateur les obtient par hdh-migrate ls PLAN --batch pilot --show-names" in page
+    assert "l\u2019opérateur obtient le nom par hdh-migrate ls PLAN --batch pilot --show-names" in page
     page = written(
         tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}]
     )["fr"].plain  # fmt: skip
