@@ -2173,7 +2173,7 @@ def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
         months=missed(1, 12),
     )["fr"].plain  # fmt: skip
     assert "Numéros : 4 711 (absent), 12 (altéré)." in page
-    assert "l\u2019opérateur obtient le nom par hdh-migrate ls PLAN --batch pilot --show-names" in page
+    assert "obtient le nom par hdh-migrate ls PLAN --batch pilot --show-names" in page
     page = written(
         tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}]
     )["fr"].plain  # fmt: skip
