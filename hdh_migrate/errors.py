@@ -231,6 +231,13 @@ class Missing(Permanent):
     exit_code = Exit.FINDINGS
 
 
+IF_IT_HAS = (
+    "if it has it: a right takes minutes to work, a policy of the bucket may leave the credential"
+    " out, or its key may be of another project"
+)
+"""What hosts say in the same words as of a right that is missing."""
+
+
 class AccessDenied(Permanent):
     """The credential is valid but may not do this."""
 

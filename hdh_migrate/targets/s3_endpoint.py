@@ -355,6 +355,8 @@ def _classified(code: str, status: int, what: str, retry_after: float | None) ->
         return Throttled(label, retry_after=retry_after)
     if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUS or status < 300:
         return Transient(label, retry_after=retry_after)
+    if code == "InvalidObjectState":
+        return Unsupported(f"{label}: it lies in an archive class, restore it at the host first")
     if 300 <= status < 400:
         return Permanent(f"{what}: the target redirects elsewhere; not followed (HTTP {status})")
     return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from hdh_migrate.bounded import as_count, token
 from hdh_migrate.errors import (
+    IF_IT_HAS,
     AccessDenied,
     AuthFailed,
     Conflict,
@@ -63,9 +64,10 @@ class S3Reader:
             return [Problem(where=where, what="there is no such bucket", hint=PROVISION)]
         except AuthFailed as error:
             return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
-        except AccessDenied:
-            hint = "the credential needs s3:ListBucket on the bucket"
-            return [Problem(where=where, what="no right to list", hint=hint, auth=True)]
+        except AccessDenied as error:
+            hint = f"the credential needs s3:ListBucket on the bucket; {IF_IT_HAS}"
+            what = "no right to list" + (f": {error.code}" if error.code else "")
+            return [Problem(where=where, what=what, hint=hint, auth=True)]
         return []
 
     def locks(self, place: Place) -> bool:

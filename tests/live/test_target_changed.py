@@ -60,6 +60,8 @@ def test_what_the_host_archived_since_is_not_there_to_be_read(site: Site) -> Non
     archived.headers["x-amz-storage-class"] = "GLACIER"
     looked = site.cli("verify", site.plan, "--again", "--level", "head", "--no-progress")
     assert looked.code == 4
+    read = site.cli("verify", site.plan, "--again", "--no-progress")
+    assert (read.code, "1 unread" in read.out) == (4, True)
     kept = execute(site, "--keep-going", "--json", expect=5).json
     assert kept["requested"] == {"deleted": 3, "target-unread": 1}
     assert names(site) == {"pmsi/b.csv"} | SCRATCH

@@ -8,7 +8,7 @@ from itertools import islice
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import AccessDenied, Unsupported
+from hdh_migrate.errors import IF_IT_HAS, AccessDenied, Unsupported
 from hdh_migrate.events.objects import OrphanAborted
 from hdh_migrate.events.run import TargetSurveyed
 from hdh_migrate.model import DatasetRow, Entry, Place, Stamp, State, Upload, is_reserved
@@ -182,8 +182,8 @@ class TargetSurvey:
         except AccessDenied as error:
             raise AccessDenied(
                 f"target bucket {target.bucket}: no right to write",
-                hint="the credential needs s3:PutObject and s3:AbortMultipartUpload; nothing was"
-                " written",
+                hint="nothing was written; the credential needs s3:PutObject and"
+                f" s3:AbortMultipartUpload; {IF_IT_HAS}",
             ) from error
 
     def _abort(self, upload: Upload) -> None:

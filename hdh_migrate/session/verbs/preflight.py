@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hdh_migrate.clocks import ALONE, Judge
 from hdh_migrate.errors import (
+    IF_IT_HAS,
     AccessDenied,
     AuthFailed,
     Interrupted,
@@ -343,7 +344,8 @@ def _may_write(writer: TargetWriter, place: Place, unknown: list[str]) -> Iterat
     except AuthFailed as error:
         yield Problem(where=where, what=str(error), hint=error.hint, auth=True)
     except AccessDenied as error:
-        hint = error.hint or "the credential needs s3:PutObject and s3:AbortMultipartUpload"
+        needed = f"the credential needs s3:PutObject and s3:AbortMultipartUpload; {IF_IT_HAS}"
+        hint = error.hint or needed
         yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
     except Transient as error:
         unknown.append(f"{where}: not known: {error}")

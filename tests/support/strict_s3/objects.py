@@ -154,6 +154,10 @@ def get_object(store: Store, request: Request) -> Reply:
         raise S3Error("PreconditionFailed")
     if none_match is not None and none_match.strip('"') == version.etag:
         return Reply(304, {"ETag": shown(store.manner, version.etag)})
+    restored = 'ongoing-request="false"' in version.headers.get("x-amz-restore", "")
+    archived = version.headers.get("x-amz-storage-class") == "GLACIER" and not restored
+    if request.method == "GET" and archived:
+        raise S3Error("InvalidObjectState", "The operation is not valid for the storage class")
     wanted = request.headers.get("range")
     if wanted and store.manner.ranges != "ignored":
         start, end = _range(wanted, len(version.body))

@@ -17,6 +17,7 @@ _STATUS = {
     "InvalidArgument": 400, "InvalidDigest": 400, "InvalidPart": 400, "InvalidPartOrder": 400,
     "InvalidRange": 416, "InvalidRequest": 400, "InvalidTag": 400, "KeyTooLongError": 400,
     "InternalError": 500, "InvalidURI": 400, "InvalidBucketState": 409,
+    "InvalidObjectState": 403,
     "MalformedXML": 400, "MalformedPolicy": 400, "MetadataTooLarge": 400, "MethodNotAllowed": 405,
     "MissingContentLength": 411, "NoSuchBucket": 404, "NoSuchBucketPolicy": 404, "NoSuchKey": 404,
     "NoSuchLifecycleConfiguration": 404, "NoSuchObjectLockConfiguration": 404,
