@@ -17,7 +17,7 @@ from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
 from hdh_migrate.fibers import Fiber, current
 from hdh_migrate.frozen import frozen
-from hdh_migrate.transport import by_hand
+from hdh_migrate.transport import project_keys
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from hdh_migrate.transport.handshake import Handshake
@@ -75,7 +75,7 @@ class Transport:
         os.environ.pop("SSLKEYLOGFILE", None)
         self._deadline = deadline
         self._sign = sign
-        self._by_hand = sign is not None and by_hand.is_needed(sign.access_key)
+        self._by_botocore = sign is not None and project_keys.is_needed(sign.access_key)
         self._tls = tls or TlsTrust()
         self._ca_file = self._tls.ca_file or default_ca_file()
         self.door = door
@@ -225,7 +225,7 @@ class Transport:
         set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
         set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
         set_option(pycurl.HTTP_CONTENT_DECODING, 0)
-        if sign and not self._by_hand:
+        if sign and not self._by_botocore:
             assert self._sign is not None
             set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
             set_option(pycurl.USERNAME, self._sign.access_key)
@@ -261,9 +261,9 @@ class Transport:
         """Return headers with what signs them, as far as libcurl does not add that itself."""
         if sign.token is not None:
             headers = {**headers, "x-amz-security-token": sign.token}
-        if not self._by_hand:
+        if not self._by_botocore:
             return headers
-        proof = by_hand.signature(
+        proof = project_keys.signature(
             method, url, headers, region=sign.region, access_key=sign.access_key,
             secret_key=sign.secret_key,
         )  # fmt: skip
