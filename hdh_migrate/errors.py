@@ -396,7 +396,7 @@ class LedgerLocked(LedgerError):
     """Another run holds this migration's ledger."""
 
     exit_code = Exit.LOCKED
-    default_hint = 'wait for it to end, or look with "hdh-migrate status"'
+    default_hint = 'wait for it to end, or look with "hdh-migrate status PLAN"'
 
 
 class Fenced(MigrateError):

@@ -67,7 +67,7 @@ def demand_showable(*more: type[Exception]) -> Iterator[None]:
         raise EvidenceDamaged(
             "the statement says something that cannot be shown",
             hint="this tool did not write it, or a later version did; its lines and sums check:"
-            ' "hdh-migrate audit verify"',
+            ' "hdh-migrate audit verify BUNDLE --trust KEY"',
         ) from error
 
 
@@ -158,7 +158,7 @@ def open_bundle(
     if problems:
         raise EvidenceDamaged(
             "the bundle does not check:\n" + "\n".join(f"  {problem}" for problem in problems),
-            hint='nothing was taken from it; see "hdh-migrate audit verify"',
+            hint='nothing was taken from it; see "hdh-migrate audit verify BUNDLE --trust KEY"',
         )
     return read_bundle(folder, trusted)
 

@@ -127,7 +127,7 @@ def _unread(path: Path, error: OSError) -> str:
         return "no right to read the file"
     if isinstance(error, NotRegularError):
         if (path / _PLAN).is_file():
-            return f"is a folder: give the path of the plan in it, {_PLAN}"
+            return f"is a folder: give the path of the plan in it, {path / _PLAN}"
         return "is a directory or a device: give the path of a plan"
     return "the file cannot be read"
 

@@ -74,7 +74,7 @@ CRYPT4GH: Final = KeyFileForm(
     # The last is what some other tools write.
     private=("CRYPT4GH PRIVATE KEY", "CRYPT4GH ENCRYPTED PRIVATE KEY"),
     public_size=32,
-    made_by='make a pair with "hdh-migrate keys new" or crypt4gh-keygen',
+    made_by='make a pair with "hdh-migrate keys new NAME" or crypt4gh-keygen',
     wanted_by="headers that stand in front of their objects are sealed for Crypt4GH keys",
 )
 HYBRID: Final = KeyFileForm(

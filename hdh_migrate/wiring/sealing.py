@@ -32,10 +32,11 @@ def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
     try:
         return tuple(form.public(base / path).hex() for path in plan.seal.recipients)
     except KeyFileUnreadable as error:
-        public = shlex.quote(str(error.path))
+        beside = error.path.with_suffix(".sec")
+        private = shlex.quote(str(beside)) if beside.exists() else "FILE"
         error.hint = (
             f"{error.hint}; where it is lost, whoever has its private key makes it anew:"
-            f' "hdh-migrate keys show FILE --public {public}"'
+            f' "hdh-migrate keys show {private} --public {shlex.quote(str(error.path))}"'
         )
         raise
 

@@ -185,6 +185,20 @@ def test_what_is_stopped_by_an_older_copy_alone_is_no_success(sandbox: Sandbox) 
         assert told.count(WORDS[0]) == 1
 
 
+def test_a_monitor_is_told_by_its_code_and_whoever_looks_what_to_do(sandbox: Sandbox) -> None:
+    """`--check` ended with 0 and a note, which no monitor reads."""
+    for state in _way_to(moved):
+        state(sandbox)
+        sandbox.keep(state.__name__)
+    put_back(sandbox, "moved", (sandbox.folder / "plan.yaml").read_text())
+
+    told = sandbox.give("status plan.yaml --check --batch pilot", expect=Exit.FINDINGS)
+    fence = sandbox.give("fence plan.yaml", expect=Exit.LOCKED)
+
+    assert (told.out + told.err).count(WORDS[0]) == 1
+    assert '"hdh-migrate fence plan.yaml --take-over --reason TEXT"' in fence.err
+
+
 def test_no_older_copy_leads_consumers_back_until_it_is_taken_over(sandbox: Sandbox) -> None:
     """From before the switch was final it led them to a source that was deleted since."""
     for state in _way_to(switched):

@@ -9,7 +9,7 @@ import typer
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import ASKING, Plan
 from hdh_migrate.cli.steps import Reason, TakeOver, why
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import Exit, Fenced, UsageError
 from hdh_migrate.results.hosts import Fence, Fences
 
 
@@ -48,6 +48,8 @@ def fence(
     else:
         result = verbs.release(desk) if release else verbs.show(desk)
     task.out.result(result, "\n".join(map(_line, result["fences"])))
+    if given is None and not release and result["exit"] != Exit.OK:
+        task.out.say(f"hint: {Fenced.default_hint}")
     return Exit(result["exit"])
 
 

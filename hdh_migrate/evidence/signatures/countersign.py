@@ -31,7 +31,7 @@ def countersign(folder: Path, signer: Signer, trusted: list[TrustedKey]) -> int:
             raise EvidenceDamaged(
                 f"the bundle does not check, so it is not signed: {problems[0]}"
                 + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""),
-                hint='see everything with "hdh-migrate audit verify"',
+                hint='see everything with "hdh-migrate audit verify BUNDLE --trust KEY"',
             )
         envelope = json.loads(read_small(folder / STATEMENT))
         if claims_of(envelope, STATEMENT_TYPE)[0] != canonical_json(outcome.statement):

@@ -103,7 +103,7 @@ def add_stamp(folder: Path, token: bytes, roots: Roots, nonce: int | None = None
         if there not in {None, token} and _holds(folder, there):
             raise UsageError(
                 f"{folder}: the bundle has another time-stamp already, which is kept",
-                hint='see it with "hdh-migrate audit verify"',
+                hint='see it with "hdh-migrate audit verify BUNDLE --trust KEY"',
             )
         amend(folder, STAMP, token)
     return stamp

@@ -52,7 +52,8 @@ RESIZED = (
     "batch {batch}: {objects} not the size that the plan's seal gives: sealed for more or for fewer"
     " recipients, or cut short; the next run sends anew what has it not, sealed for"
     " all whom the plan names. To keep it, adopt into a new state folder with the recipients of"
-    ' then, and add the others afterwards with "hdh-migrate amend"'
+    ' then, and add the others afterwards with "hdh-migrate amend PLAN --batch {batch}'
+    ' --reason TEXT"'
 )
 """What is said of objects that cannot be adopted for their size alone."""
 

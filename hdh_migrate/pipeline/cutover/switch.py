@@ -179,5 +179,5 @@ def _moved() -> PointerMoved:
     return PointerMoved(
         "the pointer was changed by somebody else; it is left as it is",
         hint="find out who and why; then restore it and start again, or give this start up with"
-        ' "hdh-migrate cutover rollback" and begin from its value now',
+        ' "hdh-migrate cutover rollback PLAN --batch NAME" and begin from its value now',
     )

@@ -136,7 +136,7 @@ def subject_of_bundle(
     if outcome.problems:
         raise EvidenceDamaged(
             f"the bundle does not check, so nothing is approved: {outcome.problems[0]}",
-            hint='see everything with "hdh-migrate audit verify"',
+            hint='see everything with "hdh-migrate audit verify BUNDLE --trust KEY"',
         )
     (ledger,), predicate = found, outcome.predicate
     if ahead := dated_ahead(bundle, predicate, now):

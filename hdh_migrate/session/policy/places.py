@@ -52,7 +52,7 @@ def keeps(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Pro
             f"target bucket {dataset.target.bucket}", partial(_kept, services, dataset),
             dataset.target.place, demand=False,
         )  # fmt: skip
-    hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
+    hint = 'object lock is set when a bucket is made: "hdh-migrate provision PLAN" makes one so'
     lack = f"no object lock, which the retention of dataset {dataset.name} needs"
     return _has(dataset, services.reader.locks, lack, hint, demand=demand)
 

@@ -161,7 +161,7 @@ def exchange_of(
     if new.raw in bound:
         raise UsageError(
             f"--to: {new.fingerprint} is one of the keys that are sealed for already",
-            hint='make another one with "hdh-migrate keys new"',
+            hint='make another one with "hdh-migrate keys new NAME"',
         )
     return KeyExchange(
         number=1 if last is None else last[0].number + 1, old=old, new=new, before=tuple(bound),

@@ -95,7 +95,7 @@ def grant_of_bundle(
     if outcome.problems:
         raise EvidenceDamaged(
             f"the bundle does not check, so nothing is approved: {outcome.problems[0]}",
-            hint='see everything with "hdh-migrate audit verify"',
+            hint='see everything with "hdh-migrate audit verify BUNDLE --trust KEY"',
         )
     if not found or request_of(found[0]) != found[0].request:
         raise UsageError(

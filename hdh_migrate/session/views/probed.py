@@ -43,7 +43,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> ProbeRecord | None:
     if not whole:
         raise LedgerDamaged(
             f"{path}: not a probe's record",
-            hint='remove the file, or run "hdh-migrate probe" again',
+            hint='remove the file, or run "hdh-migrate probe PLAN" again',
         )
     return record if place == (endpoint_of(plan, base), plan.target.region) else None
 
@@ -69,7 +69,7 @@ def unproved(plan: Plan, record: ProbeRecord, key_id: str | None) -> list[str]:
         lines.append("it does not say which credential it was made with")
     elif key_id is not None and by != probed_by(key_id):
         lines.append("it was made with another access key than the plan's of today")
-    hint = 'what it found missing counts all the same; "hdh-migrate probe" looks anew'
+    hint = 'what it found missing counts all the same; "hdh-migrate probe PLAN" looks anew'
     return [f"{line}: {hint}" for line in lines]
 
 
@@ -96,7 +96,7 @@ def missing(plan: Plan, record: ProbeRecord | None) -> list[Problem]:
     from hdh_migrate.targets.probing.keeping import lock_trait  # it brings all that probes
 
     where = "target, as last probed"
-    hint = 'if the host was mended since, run "hdh-migrate probe" again'
+    hint = 'if the host was mended since, run "hdh-migrate probe PLAN" again'
     found = [
         Problem(where=where, what=what, hint=hint)
         for name, what in NEEDED.items()
