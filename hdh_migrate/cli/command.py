@@ -23,7 +23,7 @@ from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.cli.parameters import ALONE, BY_LINE, NOT_OF_EVERY_VERB, SHARED
 from hdh_migrate.cli.pasted import AsTyped
-from hdh_migrate.errors import Exit, Interrupted, MigrateError
+from hdh_migrate.errors import Exit, Interrupted, MigrateError, NoSpace
 from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
@@ -275,6 +275,8 @@ class Task:
         return error.exit_code
 
     def _fail(self, error: MigrateError) -> None:
+        if isinstance(error, NoSpace) and "the ledger" in str(error) and self._desk is not None:
+            error.hint = f"on the disk of {self._desk.ledger_path.parent}: {error.hint}"
         self.out.fail(error)
         if self._log is not None:
             self._log.write("error", text=str(error), exit=int(error.exit_code))

@@ -27,6 +27,8 @@ _LEAD: Final = re.compile(r" *(?:- |[\w-]+(?: \w+)?: +(?! ))?")
 _WORD: Final = re.compile(
     r'\(?"hdh-migrate [^"]*"\S*|\(?`hdh-migrate [^`]*`\S*|hdh-migrate .*?(?= \(|$)|\S+'
 )
+_COLUMNS: Final = re.compile(r"(.*\S)( {2,})(\S+(?: \S+)*)")
+_BELOW: Final = "    "
 _LEAD_MAX: Final = 10
 _NARROWEST: Final = 40
 
@@ -54,17 +56,34 @@ def _width(stream: Any) -> int | None:  # noqa: ANN401 - a standard stream
 
 
 def _broken(line: str, width: int) -> Iterator[str]:
-    """Yield a line in pieces that fit, if words do; columns stay as they are."""
+    """Yield a line in pieces that fit, if words do."""
     lead = _LEAD.match(line)
     assert lead is not None, "it may be empty"
     begin = lead[0] if len(lead[0]) <= _LEAD_MAX else line[: len(line) - len(line.lstrip())]
-    words = _WORD.findall(line[len(begin) :])
-    if len(line) <= width or "  " in line[len(begin) :]:
+    body = line[len(begin) :]
+    if len(line) <= width:
+        yield line
+    elif "  " in body:
+        yield from _row(line, width)
+    else:
+        hang = " " * (len(begin) if begin.strip() else len(begin) + 2)
+        yield from _filled(begin, body, hang, width)
+
+
+def _row(line: str, width: int) -> Iterator[str]:
+    """Yield a row of columns, the last one below the others where it is long and of words."""
+    found = _COLUMNS.fullmatch(line)
+    if found is None or len(found[1]) > width or not (" " in found[3] or found[3].isupper()):
         yield line
         return
-    hang = " " * (len(begin) if begin.strip() else len(begin) + 2)
+    yield found[1]
+    yield from _filled(_BELOW, found[3], _BELOW, width)
+
+
+def _filled(begin: str, text: str, hang: str, width: int) -> Iterator[str]:
+    """Yield a text in lines, the first after `begin` and the others after `hang`."""
     piece = begin
-    for word in words:
+    for word in _WORD.findall(text):
         if piece.strip() and len(piece) > len(begin) and len(piece) + len(word) + 1 > width:
             yield piece
             piece = hang + word

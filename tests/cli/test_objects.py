@@ -44,13 +44,13 @@ def test_objects_are_listed_by_dataset_and_key_without_a_name(plan: Path) -> Non
         "dataset": "tables", "id": 4, "state": "failed", "size": 3, "codes": ["kind-symlink"],
     }  # fmt: skip
     text = command("ls", str(plan)).stdout
-    assert "tables  4  failed    3  kind-symlink\n" in text
+    assert "tables        4  failed               3  kind-symlink\n" in text
     assert "DUPONT" not in text + json.dumps(told)
 
 
 def test_names_are_shown_to_who_asks_and_drive_no_terminal(plan: Path) -> None:
     text = command("ls", str(plan), "--show-names").stdout
-    assert "tables  2  listed    7  -  DUPONT-Jeanne-1961\\u{1b}[31m\n" in text
+    assert "tables        2  listed               7  -  DUPONT-Jeanne-1961\\u{1b}[31m\n" in text
     assert lines("ls", str(plan), "--show-names")[1]["key"] == CANARY
 
 

@@ -70,7 +70,8 @@ def _json(line: ObjectLine) -> str:
 
 
 def _text(line: ObjectLine) -> str:
-    text = f"{line['dataset']}  {line['id']}  {line['state']:<8}  {line['size']}"
+    # Wide enough for what most plans have: how many there are is not known before the last.
+    text = f"{line['dataset']}  {line['id']:>7}  {line['state']:<8}  {line['size']:>12}"
     codes, key = ",".join(line["codes"]), line.get("key")
     if key is not None:
         return f"{text}  {codes or '-'}  {visible(key)}\n"

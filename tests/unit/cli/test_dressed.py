@@ -56,6 +56,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[str]]:
             "400 of 400 listed objects verified, 42.9 MiB of 42.9 MiB",
             "  (100 %)",
         ]),
+        (f"a-claim  {'x' * 40}  what a page said of it", [
+            f"a-claim  {'x' * 40}", "    what a page said of it",
+        ]),
         (TABLE, [TABLE]), ("", [""]), ("x" * 70, ["x" * 70]), ("a\n\nb", ["a", "", "b"]),
     ],
 )  # fmt: skip
