@@ -30,12 +30,12 @@ class AsTyped:
     """Where ledgers live, if the plan and the environment alone do not say it."""
     batch: str | None = None
     """The only batch that can be meant."""
+    trust: str | None = None
+    """The only key by which a bundle is checked."""
 
     @classmethod
     def of(cls, given: Mapping[str, object], state_dir: Path | None) -> Self:
         """Return what a verb's arguments and options say."""
-        batch = given.get("batch")
-        names = [batch] if isinstance(batch, str) else batch
         elsewhere = state_dir is not None and os.environ.get(environment.STATE_DIR) != str(
             state_dir
         )
@@ -43,7 +43,8 @@ class AsTyped:
             plan=_path(given.get("plan")),
             bundle=_path(given.get("bundle")),
             state_dir=_path(state_dir) if elsewhere else None,
-            batch=names[0] if isinstance(names, list) and len(names) == 1 else None,
+            batch=_only(given.get("batch")),
+            trust=_only(given.get("trust")),
         )
 
     def among(self, batches: Sequence[str]) -> Self:
@@ -61,6 +62,8 @@ class AsTyped:
             text = _command("PLAN").sub(self._of_plan, text)
         if self.bundle is not None and "BUNDLE" in text:
             text = _command("BUNDLE").sub(rf"{PROGRAM} \g<verb> {_escaped(self.bundle)}", text)
+            if self.trust is not None:
+                text = re.sub(r"--trust KEY\b", f"--trust {_escaped(self.trust)}", text)
         return named(text, batch=self.batch)
 
     def _of_plan(self, found: re.Match[str]) -> str:
@@ -76,6 +79,13 @@ def named(text: str, *, batch: str | None = None, dataset: str | None = None) ->
         if name is not None:
             text = re.sub(rf"{option} NAME\b", f"{option} {_escaped(name)}", text)
     return text
+
+
+def _only(given: object) -> str | None:
+    """Return what was given, if it was one thing."""
+    if isinstance(given, list):
+        return _only(given[0]) if len(given) == 1 else None
+    return given if isinstance(given, str) else _path(given)
 
 
 def _path(given: object) -> str | None:

@@ -108,5 +108,5 @@ def init(
         "\n".join(f"made {path}" for path in made)
         + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
         "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"
-        "\nthe steward's with hdh-migrate keys new --passphrase",
+        f"\nthe steward's with hdh-migrate keys relock {folder / 'keys' / 'steward.sec'}",
     )

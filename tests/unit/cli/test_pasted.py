@@ -61,6 +61,14 @@ def test_a_batch_is_named_where_no_other_can_be_meant(
     assert AsTyped.of(arguments, None).among(batches).batch == batch
 
 
+def test_a_bundle_is_checked_by_the_key_that_was_given() -> None:
+    told = '"hdh-migrate audit verify BUNDLE --trust KEY"'
+    bundle: dict[str, object] = {"bundle": Path("e")}
+    for trust, key in (([Path("a b.pub")], "'a b.pub'"), ([], "KEY"), ([Path("a")] * 2, "KEY")):
+        given = AsTyped.of({**bundle, "trust": trust}, None)
+        assert given.in_text(told) == f'"hdh-migrate audit verify e --trust {key}"'
+
+
 def test_what_is_not_known_is_left_to_who_reads() -> None:
     assert named("run PLAN --batch NAME", dataset="pmsi") == "run PLAN --batch NAME"
     assert named("erase PLAN --dataset NAME", dataset="pmsi") == "erase PLAN --dataset pmsi"
