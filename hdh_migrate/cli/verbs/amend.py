@@ -33,7 +33,7 @@ def amend(
     batch: Batch,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")],
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; else only show what it means.")
+        bool, typer.Option("--execute", help="Do it; without it nothing is changed.")
     ] = False,
     show_names: ShowNames = False,
 ) -> None:

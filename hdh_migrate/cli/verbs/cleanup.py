@@ -31,7 +31,7 @@ def cleanup(
         typer.Option("--older-than", metavar="AGE", help="Such as 90m, 24h or 7d."),
     ] = "24h",
     execute: Annotated[
-        bool, typer.Option("--execute", help="Abort them; without this they are only counted.")
+        bool, typer.Option("--execute", help="Abort them; without it they are only counted.")
     ] = False,
     others: Annotated[
         str | None,

@@ -33,7 +33,7 @@ def fetch(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Why it is opened; for the journal and the report. Needed off rehearsals.",
+            help="Why; the report prints it. Needed off rehearsals.",
         ),
     ] = None,
 ) -> None:

@@ -48,7 +48,7 @@ def grant(
         typer.Option(metavar="GLOB", help="Only these objects; repeatable. Default: all."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="KEY", help="The reader's public key file.")
+        Path | None, typer.Option("--to", metavar="FILE", help="The reader's public key.")
     ] = None,
     permit: Annotated[
         str | None, typer.Option(metavar="REF", help="The permit that it rests on.")
@@ -58,7 +58,7 @@ def grant(
         typer.Option(metavar="DATE", help="Its last day (UTC), 2027-12-31, or last moment."),
     ] = None,
     purpose: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What for; it stands in the report.")
+        str | None, typer.Option(metavar="TEXT", help="What for; the report prints it.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder for pack and statement.")

@@ -50,9 +50,7 @@ def judge(
     ] = None,
     reason: Annotated[
         str,
-        typer.Option(
-            metavar="TEXT", help="Why; without --notified needed. It stands in the report."
-        ),
+        typer.Option(metavar="TEXT", help="Why; the report prints it. Needed without --notified."),
     ] = "",
     key: Annotated[Path | None, key_option("The private key (Ed25519) that signs.")] = None,
     passphrase_from: PassphraseFrom = None,

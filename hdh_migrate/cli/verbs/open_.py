@@ -40,7 +40,7 @@ def open_granted(
     task: Task,
     grant: Annotated[Path, typer.Argument(metavar="GRANT", help="The folder of a grant.")],
     *,
-    identity: Annotated[Path, key_option("The reader's private key.", "--identity", "KEY")],
+    identity: Annotated[Path, key_option("The reader's private key.", "--identity")],
     passphrase_from: PassphraseFrom = None,
     trust: Annotated[
         list[Path] | None,

@@ -28,7 +28,7 @@ def provision(
     plan: Plan,
     *,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without this only questions are asked.")
+        bool, typer.Option("--execute", help="Do it; without it nothing is changed.")
     ] = False,
     policy: Annotated[
         Path | None,

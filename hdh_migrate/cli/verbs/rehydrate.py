@@ -32,7 +32,7 @@ def rehydrate(
     batch: Batches = None,
     execute: Annotated[
         bool,
-        typer.Option("--execute", help="Ask the source; without this it is only counted."),
+        typer.Option("--execute", help="Ask the source; without it they are only counted."),
     ] = False,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Ask, and do not wait until they are readable.")

@@ -39,7 +39,7 @@ def restore_view(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Why the sidecar is opened; for the journal. Needed off rehearsals.",
+            help="Why; the journal keeps it. Needed off rehearsals.",
         ),
     ] = None,
 ) -> Exit:

@@ -34,7 +34,7 @@ def revoke(
     plan: Plan,
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
     *,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it stands in the report.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the report prints it.")],
     folder: Annotated[
         Path | None,
         typer.Option("--folder", metavar="DIR", help="Where the pack is now, if it was moved."),

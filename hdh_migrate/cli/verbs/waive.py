@@ -38,7 +38,7 @@ def waive(
         typer.Option("--what", metavar="WHAT", help="attestation, health.RULE or finding.CODE."),
     ],
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; it is printed in the report.")
+        str, typer.Option("--reason", metavar="TEXT", help="Why; the report prints it.")
     ],
     until: Annotated[str, typer.Option("--until", metavar="DAY", help="The last day.")],
     key: Annotated[

@@ -34,7 +34,9 @@ def finalize(
     batch: Batch,
     reason: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Why before the fallback window ends; journalled."),
+        typer.Option(
+            metavar="TEXT", help="Why before its window ends; the journal keeps it."
+        ),
     ] = None,
     as_it_is: Annotated[
         bool,
