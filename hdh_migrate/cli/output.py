@@ -95,7 +95,7 @@ class LineProgress:
         self.of_objects = objects
         self.began = self._line_at = time.monotonic()
         if not self._quiet:
-            left = f" {counted(objects, 'object')}, {size_text(size)}" if objects else ""
+            left = f" {counted(objects, 'object')}{_of_size(size)}" if objects else ""
             self._output.say(f"{self.title}{left}")
 
     def advance(self, objects: int, size: int) -> None:
@@ -114,11 +114,12 @@ class LineProgress:
         """Return how far the step has come, in words."""
         seconds = max(time.monotonic() - self.began, 1e-3)
         objects = counted(self.of_objects or self.objects, "object")
-        if not self.of_objects:  # a listing, which reads no content
-            size = f", {size_text(self.size)}" if self.size else ""
-            return f"{objects}{size}, {self.objects / seconds:,.0f} objects/s"
-        rate = f"{size_text(self.size / seconds)}/s"
-        return f"{self.objects} of {objects}, {size_text(self.size)}, {rate}"
+        of_all = f"{self.objects} of " if self.of_objects else ""
+        if not self.of_objects or not self.size:  # a listing, and whatever reads no content
+            rate = f"{self.objects / seconds:,.0f} objects/s"
+        else:
+            rate = f"{size_text(self.size / seconds)}/s"
+        return f"{of_all}{objects}{_of_size(self.size)}, {rate}"
 
     def close(self) -> None:
         """The step is over."""
@@ -126,6 +127,11 @@ class LineProgress:
             took = duration_text(time.monotonic() - self.began)
             self._output.say(f"{self.title}: {self.pace()}, {took}")
         self.title = ""
+
+
+def _of_size(size: int) -> str:
+    """Return how much that is, behind a number of objects; nothing where it does not matter."""
+    return f", {size_text(size)}" if size else ""
 
 
 def error_document(error: MigrateError) -> FailedVerb:

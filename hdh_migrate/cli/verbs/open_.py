@@ -144,6 +144,7 @@ def _describe(task: Task, opened: OpenedGrant, settings: ReaderSettings) -> None
         "the host's credential enforces the date, mathematics who reads; what was read stays read",
     )
     task.out.result(fact, "\n".join(lines))
+    task.out.say('hint: --list names the objects; --get "**" --out DIR downloads all of them')
 
 
 def _listed(task: Task, opened: OpenedGrant) -> Iterator[bytes]:

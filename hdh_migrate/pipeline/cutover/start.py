@@ -121,8 +121,8 @@ def _demand_anew(scene: Scene, root: str) -> None:
     reasons = list(consent.reasons)
     rounds = scene.standing().rounds
     if rounds:
-        moved = sum(one.new + one.changed for one in rounds)
-        reasons.insert(0, f"the final delta moved and verified {counted(moved, 'object')}, so the"
+        found = sum(one.new + one.changed for one in rounds)
+        reasons.insert(0, f"the final delta found {counted(found, 'object')} new or changed, so the"
                        " manifest is another one now")  # fmt: skip
     unstated = _unstated(scene, root)
     reasons += unstated

@@ -34,9 +34,7 @@ def finalize(
     batch: Batch,
     reason: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", help="Why before its window ends; the journal keeps it."
-        ),
+        typer.Option(metavar="TEXT", help="Why before its window ends; the journal keeps it."),
     ] = None,
     as_it_is: Annotated[
         bool,
