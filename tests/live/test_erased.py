@@ -11,12 +11,14 @@ import pytest
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.fences.signposts import erased, place_of
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.policy.granting import wish_of
 from hdh_migrate.session.verbs.erase import execute
 from hdh_migrate.session.verbs.grant import grant
+from hdh_migrate.telemetry import SystemClock
 from tests.live.test_detached import SEAL
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_packs_rotated import at_target, held, in_copies, of_ledger, say
@@ -104,6 +106,29 @@ def test_nobody_erases_alone(site: Site) -> None:
     said = executed(site, expect=3)
     assert "the plan asks nobody to approve" in said.err
     demand_untouched(site)
+
+
+def test_what_was_being_sent_when_a_command_ended_leads_to_run(site: Site) -> None:
+    """`erase` named `verify`, which does nothing for it, and that `errors`, which knew nothing."""
+    site.container.client.upload_blob("pmsi/late.csv", b"7,8,9\n")
+    site.cli("inventory", site.plan, "--refresh", "--no-progress", expect=0)
+    ledger = SqliteLedger.open(desk_of(site).ledger_path, SystemClock())
+    for entry in ledger.todo("small", ledger.datasets()[0].id, 10):
+        ledger.claim(entry)
+    ledger.commit()
+    ledger.close()
+    run = f'"hdh-migrate run {site.plan}"'
+
+    verified = site.cli("verify", site.plan, "--no-progress", expect=4)
+    refused = executed(site, expect=3)
+
+    assert f"{run} goes through every step that is left" in verified.err
+    assert "errors" not in verified.err
+    assert f"1 object was being sent when a command ended: {run} first" in refused.err
+    assert "sent and not verified" not in refused.err
+    demand_untouched(site)
+    site.run()
+    assert erase(site, "--json", expect=0).json["blockers"] == []
 
 
 def test_what_consumers_were_led_to_by_hand_is_erased_only_if_that_is_agreed_to(
