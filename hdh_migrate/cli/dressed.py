@@ -25,7 +25,8 @@ _STATE: Final = re.compile(
 )
 _LEAD: Final = re.compile(r" *(?:- |[\w-]+(?: \w+)?: +(?! ))?")
 _WORD: Final = re.compile(
-    r'\(?"hdh-migrate [^"]*"\S*|\(?`hdh-migrate [^`]*`\S*|hdh-migrate .*?(?= \(|$)|\S+'
+    r'\(?"hdh-migrate [^"]*"\S*|\(?`hdh-migrate [^`]*`\S*'
+    r"|\(?hdh-migrate [a-z][^();,]*?(?= \(|[);,]|$)\S*|\S+"
 )
 _COLUMNS: Final = re.compile(r"(.*\S)( {2,})(\S+(?: \S+)*)")
 _BELOW: Final = "    "

@@ -56,6 +56,18 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[str]]:
             "400 of 400 listed objects verified, 42.9 MiB of 42.9 MiB",
             "  (100 %)",
         ]),
+        ("next: hdh-migrate errors plan.yaml (findings are open: what is safe)", [
+            "next: hdh-migrate errors plan.yaml (findings are open: what",
+            "      is safe)",
+        ]),
+        ("add it to the plan (see hdh-migrate docs cutover); what is under way goes on", [
+            "add it to the plan (see hdh-migrate docs cutover); what is",
+            "  under way goes on",
+        ]),
+        ("Written on 29 November 2026, by hdh-migrate 0.1.0 for those who may", [
+            "Written on 29 November 2026, by hdh-migrate 0.1.0 for those",
+            "  who may",
+        ]),
         (f"a-claim  {'x' * 40}  what a page said of it", [
             f"a-claim  {'x' * 40}", "    what a page said of it",
         ]),
