@@ -2,7 +2,7 @@
 
 A pipe or a file gets lines as they are. A command is never broken by us, so that it can be copied
 whole; a terminal that is too narrow for it breaks it where it likes, and copies it in one piece.
-Nothing needs colour to be understood (https://no-color.org).
+Nothing needs colour to be understood.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from hdh_migrate.cli import environment
 
 STATES: Final[Mapping[str, int]] = {"under way": 6, "failed": 1, "held back": 3, "done": 2}
 """States of batches, and the colour of each among the first eight of a terminal."""
@@ -43,7 +45,8 @@ def dressed(text: str, stream: Any) -> str:  # noqa: ANN401 - a standard stream
     if width is None:
         return text
     lines = (one for line in text.split("\n") for one in _broken(line, width))
-    plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+    said = os.environ.get
+    plain = bool(said(environment.NO_COLOR)) or said("TERM", "dumb") == "dumb"
     return "\n".join(lines if plain else map(_coloured, lines))
 
 

@@ -14,12 +14,14 @@ from typing import Final
 STATE_DIR: Final = "HDH_STATE_DIR"
 NO_PROGRESS: Final = "HDH_NO_PROGRESS"
 LOG_FILE: Final = "HDH_LOG_FILE"
+NO_COLOR: Final = "NO_COLOR"
 READER_ID: Final = "HDH_READER_ID"
 READER_SECRET: Final = "HDH_READER_SECRET"  # noqa: S105 - where the secret stands
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     STATE_DIR: "Where ledgers live; --state-dir wins over it.",
     NO_PROGRESS: "1: say only what is needed, as --no-progress does.",
+    NO_COLOR: "Anything: no colours on a terminal, as everywhere (no-color.org).",
     LOG_FILE: "JSON Lines of what happens; --log-file wins over it.",
     "NAME of env:NAME": "A secret that the plan names so; read when it is needed, shown to nobody.",
     READER_ID: "The id of a reader's access key, for `open`; --credential-id wins.",
