@@ -93,6 +93,14 @@ def test_whatever_is_wrong_with_the_options_comes_with_a_hint(begun: Path) -> No
         assert json.loads(done.stdout)["error"]["hint"], words
 
 
+def test_who_lacks_secrets_is_told_of_all_of_them_at_once(begun: Path) -> None:
+    refused = command("preflight", str(begun), env={})
+
+    assert refused.returncode == Exit.REFUSED
+    for name in ("HDH_SOURCE_SAS", "HDH_TARGET_ID", "HDH_TARGET_SECRET"):
+        assert name in refused.stderr
+
+
 def test_a_plan_whose_files_are_there_is_noted_nothing(begun: Path) -> None:
     assert notes(begun) == []
 

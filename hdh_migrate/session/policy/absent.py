@@ -6,13 +6,13 @@ Nothing private is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.plan.loader import LoadedPlan
-from hdh_migrate.session.policy.unshared import named_paths
+from hdh_migrate.session.policy.unshared import named_paths, references
 from hdh_migrate.wiring.envelopes import form_of
 
 
@@ -25,6 +25,12 @@ def absent(loaded: LoadedPlan) -> list[str]:
         if name not in made and not path.exists() and not any(str(path) in one for one in found):
             found.append(f"{path}: there is no such file")
     return [f"{one}; a verb that needs it would be refused" for one in found]
+
+
+def unset(loaded: LoadedPlan, environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that a plan names and that are not set here."""
+    named = references(loaded.plan.model_dump(mode="json"), "env:")
+    return [name for name in dict.fromkeys(named) if name not in environ]
 
 
 def _wrong_keys(loaded: LoadedPlan) -> Iterator[str]:

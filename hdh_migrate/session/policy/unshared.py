@@ -46,18 +46,19 @@ def named_paths(plan: Plan) -> list[str]:
         found[plan.engine.certificates] = None
     if plan.backup is not None:  # whoever can exchange a copy decides what is restored
         found[plan.backup.folder] = None
-    return [*found, *_references(plan.model_dump(mode="json"))]
+    return [*found, *references(plan.model_dump(mode="json"), "file:")]
 
 
-def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def references(value: Any, kind: str) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield what the references of a kind (`file:`, `env:`) name, wherever they stand."""
     match value:
-        case str() if value.startswith("file:"):
-            yield value.removeprefix("file:")
+        case str() if value.startswith(kind):
+            yield value.removeprefix(kind)
         case dict():
             for one in value.values():
-                yield from _references(one)
+                yield from references(one, kind)
         case list():
             for one in value:
-                yield from _references(one)
+                yield from references(one, kind)
         case _:
             pass
