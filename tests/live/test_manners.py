@@ -80,6 +80,7 @@ def test_the_main_job_survives_a_kill_in_the_manner_of_every_profile(
     "nasty",
     [
         Manner(name="busy", busy_every=4, retry_after=0),
+        Manner(name="too-many", busy_every=4, says={"SlowDown": (429, "Too Many Requests")}),
         Manner(name="opaque", etag="opaque", part_etag="opaque"),
         Manner(name="unconditional", conditional_put="ignored", conditional_complete="ignored"),
         Manner(name="empty-handed", empty_complete=True, repeated_complete="gone"),

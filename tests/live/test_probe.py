@@ -297,7 +297,12 @@ def test_a_host_that_outlasts_the_trial_of_its_lock_is_not_said_to_have_none(
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(400, "ExpiredToken"), (403, "RequestTimeTooSkewed"), (403, "QuotaExceeded")],
+    [
+        (400, "ExpiredToken"),
+        (403, "RequestTimeTooSkewed"),
+        (403, "QuotaExceeded"),
+        (403, "Forbidden"),
+    ],
 )
 def test_what_is_refused_for_the_credential_s_sake_is_no_word_about_the_host(
     start: Start, proxy_to: ProxyTo, status: int, code: str

@@ -121,8 +121,8 @@ class Manner:
     """A completion answers 200 at once, then white space until it knows the end (Amazon's)."""
     error_in_complete: int = 0
     """So many completions answer 200 with an error in it, and are not done."""
-    says: Mapping[str, str] = field(default_factory=dict)
-    """Codes of error replies by what Amazon calls them: hosts have words of their own."""
+    says: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Status and code of error replies by what Amazon calls them: hosts have their own words."""
     redirects_to: str | None = None
     ignores_max_parts: bool = False
     loses_upload_locks: bool = False

@@ -287,7 +287,7 @@ class StrictS3:
         try:
             reply = self._answer(request)
         except S3Error as error:
-            reply = error.reply
+            reply = error.said(self.manner.says)
         except Exception as error:  # noqa: BLE001 - a fault of this server's own: the test that met it fails
             self.failures.append(error)
             reply = Reply(500)

@@ -40,9 +40,14 @@ class S3Error(Exception):
 
     @property
     def reply(self) -> Reply:
-        body = document("Error", {"Code": self.code, "Message": str(self)}, namespace=None)
+        return self.said({})
+
+    def said(self, words: Mapping[str, tuple[int, str]]) -> Reply:
+        """Return the reply of a server that has other words for some errors."""
+        status, code = words.get(self.code, (_STATUS[self.code], self.code))
+        body = document("Error", {"Code": code, "Message": str(self)}, namespace=None)
         headers = {"Content-Type": "application/xml", **self.headers}
-        return Reply(_STATUS[self.code], headers, body)
+        return Reply(status, headers, body)
 
 
 @dataclass(slots=True)
