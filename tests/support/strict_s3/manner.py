@@ -121,6 +121,12 @@ class Manner:
     """A completion answers 200 at once, then white space until it knows the end (Amazon's)."""
     error_in_complete: int = 0
     """So many completions answer 200 with an error in it, and are not done."""
+    closes: bool = False
+    """Each reply ends its connection, as in Scaleway's own samples."""
+    chunked: bool = False
+    """Documents come in pieces, and nobody says how long they are."""
+    title_case: bool = False
+    """Names of headers are in title case: `Etag`, `X-Amz-Meta-Hdh-Attempt`."""
     says: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     """Status and code of error replies by what Amazon calls them: hosts have their own words."""
     redirects_to: str | None = None

@@ -252,8 +252,9 @@ class StrictS3:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async with asyncio.timeout(self.manner.request_seconds):
             request.body = await reader.readexactly(length) if length else b""
-        await self._send(writer, request, self._answered(request), close=False)
-        return headers.get("connection", "").lower() != "close"
+        close = self.manner.closes or headers.get("connection", "").lower() == "close"
+        await self._send(writer, request, self._answered(request), close=close)
+        return not close
 
     def _place(self, request: Request) -> None:
         """Find out bucket, key, parameters and operation."""
@@ -342,15 +343,26 @@ class StrictS3:
             "Date": format_datetime(self.store.now(), usegmt=True), "Server": "strict-s3",
             **reply.headers,
         }  # fmt: skip
-        if reply.status not in {204, 304}:
+        in_pieces = self.manner.chunked and headers.get("Content-Type") == "application/xml"
+        if in_pieces:
+            headers["Transfer-Encoding"] = "chunked"
+        elif reply.status not in {204, 304}:
             headers["Content-Length"] = len(reply.body)
         if close:
             headers["Connection"] = "close"
+        if self.manner.title_case:
+            headers = {name.title(): value for name, value in headers.items()}
         lines += [f"{name}: {value}" for name, value in headers.items()]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
         if request.method != "HEAD" and reply.status not in {204, 304}:
-            writer.write(reply.body)
+            writer.write(_pieces(bytes(reply.body)) if in_pieces else reply.body)
         await writer.drain()
+
+
+def _pieces(body: bytes) -> bytes:
+    """Return a body in chunks of the smallest kind that shows a reader who expects it whole."""
+    cut = [body[at : at + 100] for at in range(0, len(body), 100)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in [*cut, b""])
 
 
 _HANDLERS = dict(ROUTES.values())
