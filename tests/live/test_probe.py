@@ -250,6 +250,13 @@ def test_a_host_that_knows_compliance_only_is_not_said_to_have_no_lock(start: St
     assert nothing_left(server)
 
 
+def test_a_host_that_keeps_for_days_only_is_not_said_to_have_no_lock(start: Start) -> None:
+    server, job = start(Manner(min_retention=86_400), lock=True)
+    seen = observed(job.probe_here()[1])
+    assert (seen["lock_governance"], seen["object_lock"]) == (True, True)
+    assert nothing_left(server)
+
+
 def test_a_run_is_refused_a_mode_of_retention_that_the_probe_found_missing(start: Start) -> None:
     server, job = start(
         Manner(lock_modes=frozenset(("COMPLIANCE",))), lock=True,

@@ -69,6 +69,8 @@ class Manner:
     repeated_complete: Literal["repeated", "gone"] = "repeated"
     lock_modes: frozenset[str] = frozenset(("GOVERNANCE", "COMPLIANCE"))
     """Modes of retention that are known; the other one is refused (Outscale: COMPLIANCE only)."""
+    min_retention: float = 0.0
+    """Seconds that a retention lasts at least (OVHcloud's guide: a day)."""
     lock_later: bool = False
     """Object lock can be turned on for a bucket that is there, when it is versioned."""
     max_open_uploads: int | None = None

@@ -90,6 +90,8 @@ def _retention(store: Store, mode: str | None, until: str | None) -> Retention:
     moment = datetime.fromisoformat(until)
     if moment <= store.now():
         raise S3Error("InvalidArgument", "the retention ends in the past")
+    if (moment - store.now()).total_seconds() < store.manner.min_retention:
+        raise S3Error("InvalidArgument", "the retention is too short")
     return Retention(mode, moment)
 
 
