@@ -282,6 +282,12 @@ FAULTS: Final = (
     _row(96, "a target behind a tunnel on this machine", "attested, or a rehearsal",
          "live/tunnels:an_attested_tunnel_opens_the_gate_and_is_no_rehearsal",
          "live/tunnels:a_tunnel_that_nobody_attests_hears_nothing"),
+    _row(97, "conditions are heard in another form, or meet a conflict for ever",
+         "asked in the form that is heard; the upload is begun anew",
+         "live/manners:the_main_job_copes_with_a_nasty_manner",
+         "contract/target:an_object_is_replaced_only_if_it_is_the_one_that_was_meant"),
+    _row(98, "an access key that a library writes otherwise than it is", "signed as it is",
+         "live/strict_s3:an_access_key_arrives_as_it_is"),
 )  # fmt: skip
 
 
