@@ -298,7 +298,7 @@ def _bare(get: Get, lock: bool) -> TargetRig:
     """
     manner = Manner(name="bare", page=10, parts_page=2, quoting="bare", bare_etags=True,
                     gone_is_412=True, spaced_complete=True, closes=True, chunked=True,
-                    title_case=True)  # fmt: skip
+                    title_case=True, ignores_encoding=True)  # fmt: skip
     server = StrictS3(manner, project="@50a526f2-c070:y")
     server.__enter__()
     get("request").addfinalizer(lambda: server.__exit__(None, None, None))

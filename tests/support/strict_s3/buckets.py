@@ -73,13 +73,13 @@ def list_objects_v2(store: Store, request: Request) -> Reply:
     token = params.get("continuation-token")
     after = bytes.fromhex(token).decode() if token else params.get("start-after", "")
     keys, groups, more, last = _page(store, bucket, params, after)
-    encoded = _encoder(params)
+    encoded = _encoder(store, params)
     return xml(
         "ListBucketResult",
         {
             "Name": bucket.name, "Prefix": encoded(params.get("prefix", "")),
             "KeyCount": len(keys) + len(groups), "MaxKeys": params.get("max-keys", "1000"),
-            "EncodingType": params.get("encoding-type"), "IsTruncated": more,
+            "EncodingType": _encoding(store, params), "IsTruncated": more,
             "ContinuationToken": token,
             "NextContinuationToken": last.encode().hex() if more else None,
             "Contents": _contents(store, bucket, keys, encoded),
@@ -91,13 +91,13 @@ def list_objects_v2(store: Store, request: Request) -> Reply:
 def list_objects(store: Store, request: Request) -> Reply:
     bucket, params = store.bucket(request.bucket), request.params
     keys, groups, more, last = _page(store, bucket, params, params.get("marker", ""))
-    encoded = _encoder(params)
+    encoded = _encoder(store, params)
     return xml(
         "ListBucketResult",
         {
             "Name": bucket.name, "Prefix": encoded(params.get("prefix", "")),
             "Marker": encoded(params.get("marker", "")), "MaxKeys": params.get("max-keys", "1000"),
-            "EncodingType": params.get("encoding-type"), "IsTruncated": more,
+            "EncodingType": _encoding(store, params), "IsTruncated": more,
             "NextMarker": encoded(last) if more else None,
             "Contents": _contents(store, bucket, keys, encoded),
             "CommonPrefixes": [{"Prefix": encoded(group)} for group in groups],
@@ -129,8 +129,12 @@ def _page(
     return keys, groups, False, last
 
 
-def _encoder(params: dict[str, str]) -> Any:
-    if params.get("encoding-type") == "url":
+def _encoding(store: Store, params: dict[str, str]) -> str | None:
+    return None if store.manner.ignores_encoding else params.get("encoding-type")
+
+
+def _encoder(store: Store, params: dict[str, str]) -> Any:
+    if _encoding(store, params) == "url":
         return lambda text: quote(text.encode("utf-8", "surrogateescape"), safe="/-_.~")
     return str
 
@@ -154,7 +158,7 @@ def _contents(
 
 def list_versions(store: Store, request: Request) -> Reply:
     bucket, params = store.bucket(request.bucket), request.params
-    prefix, encoded = params.get("prefix", ""), _encoder(params)
+    prefix, encoded = params.get("prefix", ""), _encoder(store, params)
     versions: list[dict[str, Any]] = []
     markers: list[dict[str, Any]] = []
     for key in bucket.in_order():
@@ -163,7 +167,7 @@ def list_versions(store: Store, request: Request) -> Reply:
                 entry = _listed(bucket, version, encoded)
                 (markers if version.marker else versions).append(entry)
     told = {"Name": bucket.name, "Prefix": encoded(prefix), "IsTruncated": False}
-    if "encoding-type" in params:
+    if _encoding(store, params) == "url":
         told["EncodingType"] = "url"
     return xml("ListVersionsResult", {**told, "Version": versions, "DeleteMarker": markers})
 

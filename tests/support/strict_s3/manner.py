@@ -127,6 +127,8 @@ class Manner:
     """Each reply ends its connection, as in Scaleway's own samples."""
     chunked: bool = False
     """Documents come in pieces, and nobody says how long they are."""
+    ignores_encoding: bool = False
+    """Keys in listings are not percent-encoded, though that was asked for (older Ceph)."""
     title_case: bool = False
     """Names of headers are in title case: `Etag`, `X-Amz-Meta-Hdh-Attempt`."""
     says: Mapping[str, tuple[int, str]] = field(default_factory=dict)
