@@ -597,6 +597,18 @@ def test_a_part_of_an_object_that_is_not_there_is_not_made(rig: TargetRig) -> No
 
 
 @of(TARGETS, "versions")
+def test_every_version_is_told_once_newest_first_on_however_many_pages(locked: TargetRig) -> None:
+    for number in range(3):
+        for key in [f"in/{n:02}" for n in range(8)]:  # three pages of the strict server
+            locked.intrude(key, b"x" * number)
+    locked.intrude("into", b"")
+    found = list(locked.writer.versions(Place(bucket=locked.bucket, prefix="in/")))
+    assert [one.key for one in found] == [f"in/{n:02}" for n in range(8) for _ in range(3)]
+    assert [one.latest for one in found] == [True, False, False] * 8
+    assert len({(one.key, one.version_id) for one in found}) == 24
+
+
+@of(TARGETS, "versions")
 def test_a_version_is_removed_and_the_current_one_stays(locked: TargetRig) -> None:
     first = put(locked)
     second = put(locked, data=END, stamp=replace(STAMP, attempt="run-1-2"), replaces=first.etag)

@@ -159,17 +159,35 @@ def _contents(
 def list_versions(store: Store, request: Request) -> Reply:
     bucket, params = store.bucket(request.bucket), request.params
     prefix, encoded = params.get("prefix", ""), _encoder(store, params)
-    versions: list[dict[str, Any]] = []
-    markers: list[dict[str, Any]] = []
-    for key in bucket.in_order():
-        if key.startswith(prefix):
-            for version in reversed(bucket.objects[key]):
-                entry = _listed(bucket, version, encoded)
-                (markers if version.marker else versions).append(entry)
-    told = {"Name": bucket.name, "Prefix": encoded(prefix), "IsTruncated": False}
-    if _encoding(store, params) == "url":
-        told["EncodingType"] = "url"
+    size = min(int(params.get("max-keys") or 1000), store.manner.page)
+    every = [
+        version
+        for key in bucket.in_order()
+        if key.startswith(prefix)
+        for version in reversed(bucket.objects[key])
+    ]
+    every = every[_after(every, params) :]
+    shown, more = every[:size], len(every) > size
+    versions = [_listed(bucket, one, encoded) for one in shown if not one.marker]
+    markers = [_listed(bucket, one, encoded) for one in shown if one.marker]
+    told = {
+        "Name": bucket.name, "Prefix": encoded(prefix), "MaxKeys": size, "IsTruncated": more,
+        "EncodingType": _encoding(store, params),
+        "NextKeyMarker": encoded(shown[-1].key) if more else None,
+        "NextVersionIdMarker": shown[-1].id if more else None,
+    }  # fmt: skip
     return xml("ListVersionsResult", {**told, "Version": versions, "DeleteMarker": markers})
+
+
+def _after(every: list[Version], params: dict[str, str]) -> int:
+    """Return where a listing of versions goes on behind the markers of a page before."""
+    key, number = params.get("key-marker", ""), params.get("version-id-marker")
+    for at, one in enumerate(every):
+        if one.key == key and one.id == number:
+            return at + 1
+        if one.key.encode() > key.encode():
+            return at
+    return len(every)
 
 
 def _listed(bucket: Bucket, version: Version, encoded: Any) -> dict[str, Any]:
