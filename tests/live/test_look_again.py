@@ -226,7 +226,7 @@ def test_what_somebody_put_there_is_kept_when_ours_is_restored(
     bundle = _checks(stage.job, tmp_path / "bundle")
     (look,) = predicate(bundle)["looks"]
     assert (look["number"], look["objects"], look["replaced"], look["ended"]) == (2, 3, 0, True)
-    assert "Last looked at the target" in (bundle / "report.en.html").read_text()
+    assert "Last check of the target" in (bundle / "report.en.html").read_text()
 
 
 def test_what_is_accepted_is_in_the_report_with_its_reason(make: Make, tmp_path: Path) -> None:

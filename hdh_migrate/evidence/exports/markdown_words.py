@@ -169,8 +169,8 @@ MARKDOWN: Final[dict[str, Text]] = {
         " ({found})"
         "|- **Dernier contrôle de la cible :** lot {batch}, le {at}, {n} objets, niveau {level}"
         " ({found})",
-        "- **Last looked at the target:** batch {batch}, {at}, {n} object, level {level} ({found})"
-        "|- **Last looked at the target:** batch {batch}, {at}, {n} objects, level {level}"
+        "- **Last check of the target:** batch {batch}, {at}, {n} object, level {level} ({found})"
+        "|- **Last check of the target:** batch {batch}, {at}, {n} objects, level {level}"
         " ({found})",
     ),
     "look.gone": Text("{n} absent|{n} absents", "{n} gone|{n} gone"),

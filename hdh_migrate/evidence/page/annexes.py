@@ -365,14 +365,14 @@ ANNEXES: dict[str, Text] = {
         "Dernier contrôle de la cible, lot {name} : {when}, {n} objet sur\u00a0{all}, {level}."
         "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets sur\u00a0{all}, chacun "
         "{level}.",
-        "Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}."
-        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
+        "Last check of the target, batch {name}: {when}, {n} of {all} objects, {level}."
+        "|Last check of the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
     "looks.last.but": Text(
         "Dernier contrôle de la cible, lot {name} : {when}, {n} objet examiné sur\u00a0{all}."
         "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets examinés sur\u00a0{all}.",
-        "Last looked at the target, batch {name}: {when}, {n} of {all} objects was looked at."
-        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects were looked at.",
+        "Last check of the target, batch {name}: {when}, {n} of {all} objects was examined."
+        "|Last check of the target, batch {name}: {when}, {n} of {all} objects were examined.",
     ),
     "looks.there": Text(
         "{n} y était tel que vérifié, {level}.|{n} y étaient tels que vérifiés, chacun {level}.",

@@ -258,14 +258,15 @@ CUSTODY: dict[str, Text] = {
     "custody.signed.day": Text(
         "signée le {signed}, comptée à {counted}", "signed on {signed}, counted at {counted}"
     ),
-    "custody.bound": Text(" ; elle ne vaut que pour {what}", "; it counts for {what} alone"),
+    "custody.bound": Text(", pour {what}", ", for {what}"),
     "custody.rest": Text(
-        "Le plan, l'échéance et le point du journal que chacune nomme sont dans journal.jsonl.",
-        "The plan, the last moment and the point of the journal that each names are in "
-        "journal.jsonl.",
+        "Une approbation ne vaut que pour le manifeste ou la demande dont elle a l'empreinte ; son "
+        "plan, son échéance et son point du journal sont dans journal.jsonl.",
+        "An approval counts only for the manifest or the request whose digest it has; its plan, "
+        "its last moment and its point of the journal are in journal.jsonl.",
     ),
-    "bound.manifest": Text("le manifeste de racine {root}", "the manifest with root {root}"),
-    "bound.request": Text("la demande d'empreinte {root}", "the request with digest {root}"),
+    "bound.manifest": Text("le manifeste {root}", "manifest {root}"),
+    "bound.request": Text("la demande {root}", "request {root}"),
     "bound.state": Text("l'état d'alors", "how things stood"),
     "custody.files": Text(
         "Clé que le plan admet : {files}."
@@ -345,8 +346,8 @@ CUSTODY: dict[str, Text] = {
         "the plan, not proven.",
     ),
     "keys.stolen": Text(
-        "Une clé privée volée ouvre tout ce qui a été chiffré pour elle : l'opérateur chiffre tout "
-        "à neuf par {reseal}. Une clé à remplacer sans avoir fui se remplace par {rotate}.",
+        "Une clé privée volée ouvre tout ce qui a été chiffré pour elle : l'opérateur rechiffre "
+        "tout par {reseal}. Une clé qui n'a pas fui se remplace par {rotate}.",
         "A stolen private key opens all that was encrypted for it: the operator encrypts "
         "everything anew with {reseal}. A key that did not leak is replaced with {rotate}.",
     ),

@@ -33,43 +33,48 @@ LEFT: dict[str, Text] = {
     ),
     "left.absence": Text(
         "Faire juger si l'absence ou l'altération d'un objet à la cible (contrôle du {at} ; il y "
-        "est de nouveau vérifié) est une violation de données à caractère personnel (RGPD, "
-        "art. 33) : lot {names}."
+        "est de nouveau vérifié) est une violation de données à caractère personnel, à notifier "
+        "peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot {names}."
         "|Faire juger si l'absence ou l'altération de {objects} à la cible (contrôle du {at} ; ils "
-        "y sont de nouveau vérifiés) est une violation de données à caractère personnel (RGPD, "
-        "art. 33) : lot {names}.",
+        "y sont de nouveau vérifiés) est une violation de données à caractère personnel, à "
+        "notifier peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot {names}.",
         "Have it judged whether the absence or damage of {objects} at the target (check of {at}; "
-        "verified there again) is a personal data breach (GDPR, art. 33): batch {names}."
+        "verified there again) is a personal data breach, perhaps to be notified within 72 hours "
+        "(GDPR, art. 33): batch {names}."
         "|Have it judged whether the absence or damage of {objects} at the target (check of {at}; "
-        "verified there again) is a personal data breach (GDPR, art. 33): batch {names}.",
+        "verified there again) is a personal data breach, perhaps to be notified within 72 hours "
+        "(GDPR, art. 33): batch {names}.",
     ),
     "left.absent": Text(
         "Faire juger si l'absence ou l'altération d'un objet de la cible, constatée au contrôle "
         "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
-        "caractère personnel (RGPD, art. 33) : lot {names}."
+        "caractère personnel, à notifier peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot "
+        "{names}."
         "|Faire juger si l'absence ou l'altération de {objects} de la cible, constatée au contrôle "
         "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
-        "caractère personnel (RGPD, art. 33) : lot {names}.",
+        "caractère personnel, à notifier peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot "
+        "{names}.",
         "Have it judged whether the absence or damage of an object of the target, found by the "
-        "check of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): "
-        "batch {names}."
+        "check of {at} and not shown to be mended, is a personal data breach, perhaps to be "
+        "notified within 72 hours (GDPR, art. 33): batch {names}."
         "|Have it judged whether the absence or damage of {objects} of the target, found by the "
-        "check of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): "
-        "batch {names}.",
+        "check of {at} and not shown to be mended, is a personal data breach, perhaps to be "
+        "notified within 72 hours (GDPR, art. 33): batch {names}.",
     ),
     "left.let-go": Text(
         "Faire relire la cible, où un objet vérifié manquait ou différait quand la bascule est "
         "devenue définitive (le {at}), puis juger si c'est une violation de données à caractère "
-        "personnel (RGPD, art. 33) : lot {names}."
+        "personnel, à notifier peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot {names}."
         "|Faire relire la cible, où {objects} vérifiés manquaient ou différaient quand la bascule "
         "est devenue définitive (le {at}), puis juger si c'est une violation de données à "
-        "caractère personnel (RGPD, art. 33) : lot {names}.",
+        "caractère personnel, à notifier peut-être dans les 72\u00a0heures (RGPD, art. 33) : lot "
+        "{names}.",
         "Have the target read again: {objects}, verified before, was missing or different there "
         "when the cutover was made final ({at}); then have it judged whether that is a personal "
-        "data breach (GDPR, art. 33): batch {names}."
+        "data breach, perhaps to be notified within 72 hours (GDPR, art. 33): batch {names}."
         "|Have the target read again: {objects}, verified before, were missing or different there "
         "when the cutover was made final ({at}); then have it judged whether that is a personal "
-        "data breach (GDPR, art. 33): batch {names}.",
+        "data breach, perhaps to be notified within 72 hours (GDPR, art. 33): batch {names}.",
     ),
     "left.done-without": Text(
         "Faire juger ce qui a été fait depuis la fin de l'autorisation « {names} » (le {at}) : "

@@ -1787,7 +1787,8 @@ def test_how_many_had_to_approve_stands_beside_who_did(tmp_path: Path, key: Sign
     page = written(tmp_path / "a", [record("a")], signer=key, cutovers=[asking(2)])["fr"]
     said = (
         "demandéesgel de la source (plus personne n\u2019y écrit) : 1 (sans objet ici : le gel a "
-        "été constaté)bascule : 2fin du retour possible : 12 clés pouvaient en donner pour ce lot."
+        "été constaté) ; bascule : 2 ; fin du retour possible : 12 clés pouvaient en donner pour "
+        "ce lot."
     )
     assert said in page.plain
 
@@ -2665,12 +2666,12 @@ def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
     )["fr"].plain  # fmt: skip
     assert "signée le 1" in page
     assert "vu en comité" in page
-    assert f"; elle ne vaut que pour le manifeste de racine {'c' * 16}" in page
+    assert f", pour le manifeste {'c' * 16}" in page
     assert "Clés que le plan admet : keys/dpo.pub, keys/rssi.pub ; il en demande 2" in page
     other = signed_deletion(root="<b>", journal={"events": "7"})
     page = written(tmp_path / "b", [record("a")], signer=key, months=other)["fr"].plain
     assert "vu en comité" in page
-    assert "ne vaut que pour" not in page
+    assert ", pour le manifeste" not in page
 
 
 @pytest.mark.slow

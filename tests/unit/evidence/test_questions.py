@@ -137,7 +137,7 @@ ANSWERS = {
     "pour SecNumCloud": "19.2 localisation des données",
     "de quel côté": "Source 4 2 source-md5-differs",
     "requêtes ont été": "812",
-    "Combien d'approbations": "bascule : 2 fin du retour possible : 1",
+    "Combien d'approbations": "bascule : 2 ; fin du retour possible : 1",
     "signe le rapport": "La clé qui signe ce rapport n'est aucune de celles qui ont approuvé.",
     "depuis le rapport précédent": "hdh-migrate audit compare",
     "plan a-t-il changé": "Débit maximal limits.bandwidth : 400 Mio/s → 800 Mio/s",

@@ -118,7 +118,7 @@ WORDS: dict[str, dict[str, str]] = {
         "erased out": r"Of these (\d+) objects? \([^)]*\) of dataset",
         "opens": r"That leaves (\d+) objects? that open",
         "packs": r"(\d+) verified files? of the tool has since been erased",
-        "look since": r"Last look.*?(\d+) file of the tool, counted here, has since been erased",
+        "look since": r"Last check.*?(\d+) file of the tool, counted here, has since been erased",
         "source": r"former host\? (?:At least )?(\d+) object",
         "unmoved": r"(\d+) objects? that this batch did not move (?:is|are) still there",
         "changed": r"(\d+) objects? changed there since it was moved",
