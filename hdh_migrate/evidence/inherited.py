@@ -15,11 +15,13 @@ from typing import Any, Final
 
 from hdh_migrate.events.adoption import Adopting
 from hdh_migrate.evidence.lines.records import MAX_LINE
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.plan.diff import changes
+from hdh_migrate.results.switches import CutoverFact
 from hdh_migrate.telemetry import counted
 
 _BEFORE_SWITCH: Final = frozenset(("not started", "preparing", "rolled back"))
@@ -70,9 +72,8 @@ def forsaken(
     if adopted.with_newer:
         return
     yield from _readers(was, now)
-    for cutover in was.predicate["cutovers"]:
-        batch = str(cutover["batch"])
-        if cutover["track"] != "cutover" or batch not in adopted.terms:
+    for batch, cutover in cutovers(was.predicate).items():
+        if batch not in adopted.terms:
             continue
         if cutover.get("stage", "not started") not in _BEFORE_SWITCH:
             yield "switched", f"batch {batch} was switched, and adopted as if it had not been"
@@ -108,7 +109,7 @@ def _readers(was: CheckedBundle, now: CheckedBundle) -> Iterator[tuple[str, str]
         )
 
 
-def _unlike(cutover: Mapping[str, Any], now: Mapping[str, Any] | None) -> list[str]:
+def _unlike(cutover: CutoverFact, now: Mapping[str, Any] | None) -> list[str]:
     """Return how the terms at an adoption are others than each that the old bundle tells.
 
     An old copy of a ledger goes on with terms that were in force when it was made.

@@ -6,11 +6,12 @@ Texts are in both languages beside each other; `in_french` takes those of the se
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, cast
+from typing import Final
 
 from markupsafe import Markup
 
 from hdh_migrate.evidence.lines.finals import FinalSwitch, finals
+from hdh_migrate.evidence.lines.stories import stories
 from hdh_migrate.evidence.page.approved import ApprovalLine, agreed, in_order
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.declared import declared_of
@@ -38,8 +39,7 @@ def switches(reading: CheckedBundle) -> Iterator[tuple[int, Mapping[str, object]
     predicate = reading.predicate
     months = chronicle_of(reading.folder / "journal.jsonl")
     ended = {one.batch: one for one in finals(predicate, months.passed.finalized, months.listed)}
-    stories = cast("list[CutoverFact]", predicate["cutovers"])
-    for number, one in enumerate(stories, start=1):
+    for number, one in enumerate(stories(predicate), start=1):
         pointer, final = one["pointer"], one["finalized"]
         live = one["track"] == "cutover"
         line: dict[str, object] = {

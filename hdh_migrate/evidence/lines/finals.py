@@ -15,6 +15,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.events.event import Event
 from hdh_migrate.evidence.lines.listings import Listings
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.selection import NO_CONDITIONS
 from hdh_migrate.frozen import frozen_row
@@ -242,9 +243,9 @@ def finals(
     its events of listings.
     """
     datasets = _placed(predicate, listed)
-    for one in predicate["cutovers"]:
-        batch, said, at = str(one["batch"]), one["finalized"], one["times"].get("finalized")
-        if one["track"] == "cutover" and said is not None and at is not None:
+    for batch, one in cutovers(predicate).items():
+        said, at = one["finalized"], one["times"].get("finalized")
+        if said is not None and at is not None:
             event = told.get(batch)
             alone = event is None or "target" in said
             end = (
@@ -276,8 +277,6 @@ def _placed(predicate: Predicate, listed: Iterable[tuple[str, Event]]) -> list[P
 def undecided(predicate: Predicate, ended: Iterable[FinalSwitch]) -> list[FinalSwitch]:
     """Return those of which the source may hold still what was passed over there."""
     observed = {
-        one["batch"]: one["decommission"].get("observed")
-        for one in predicate["cutovers"]
-        if one["track"] == "cutover"
+        batch: one["decommission"].get("observed") for batch, one in cutovers(predicate).items()
     }
     return [one for one in ended if one.undecided(observed[one.batch])]

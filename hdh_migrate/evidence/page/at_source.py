@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Literal
+from typing import Literal
 
 from hdh_migrate.codes import how_many
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle_lines import PassLine
 from hdh_migrate.evidence.page.gone import REPLACED, gone_of, none_own, told_apart
 from hdh_migrate.evidence.page.left import after_deletion
@@ -15,6 +16,7 @@ from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, summed
 from hdh_migrate.evidence.verifier.members import DatasetSection, ObjectSum, Predicate
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.results.switches import CutoverFact
 
 
 @frozen_row
@@ -50,8 +52,7 @@ class BatchAtSource:
 def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtSource]:
     """Return what is left at the source, batch by batch, in the order of the statement."""
     listed = {one.batch: one.listed_all for one in passes if one.listed_all is not None}
-    stories = {one["batch"]: one for one in predicate["cutovers"] if one["track"] == "cutover"}
-    found = []
+    stories, found = cutovers(predicate), []
     for batch in predicate["batches"]:
         name = batch["name"]
         own = [one for one in predicate["datasets"] if one["batch"] == name]
@@ -60,7 +61,8 @@ def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtS
             whole = listed[name]
         story = stories.get(name)
         after = after_deletion(story)
-        answers = ((story or {}).get("decommission") or {}).get("outcomes") or {}
+        told = None if story is None else story.get("decommission")
+        answers = {} if told is None else told.get("outcomes") or {}
         listed_whole = batch["inventory_closed"] or name in listed
         stands = _stands(story, after) if listed_whole else "unlisted"
         found.append(BatchAtSource(name, stands, whole, _less(whole, alone), alone, after, answers))
@@ -124,9 +126,9 @@ def nowhere_else(
 
 
 def _stands(
-    story: Mapping[str, Any] | None, after: AfterDeletion
+    story: CutoverFact | None, after: AfterDeletion
 ) -> Literal["untouched", "asked", "deleted", "partly"]:
-    times = (story or {}).get("times", ())
+    times = {} if story is None else story["times"]
     if not any(name in times for name in ("erasing", "erased", "requested")):
         return "untouched"
     if not after.observed:

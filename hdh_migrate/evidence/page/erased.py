@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import ObjectSum, Predicate, StatedPlace
@@ -46,11 +47,7 @@ def erased_objects(predicate: Predicate, grants: GrantAccounts) -> ErasedObjects
 
 def originals_of(predicate: Predicate) -> list[StatedPlace]:
     """Return where the originals of erased datasets are, unless their deletion was seen there."""
-    seen = {
-        one["batch"]
-        for one in predicate["cutovers"]
-        if one["track"] == "cutover" and after_deletion(one).over
-    }
+    seen = {batch for batch, one in cutovers(predicate).items() if after_deletion(one).over}
     named = {one["dataset"] for one in predicate.get("erasures") or ()}
     return [
         one["source"]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.harm import HarmInTurn
+from hdh_migrate.evidence.lines.stories import stories
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -38,7 +39,7 @@ def held_of(
     contacted = [one["url"] for one in endpoints if one["requests"]]
     states = outcome["states"]
     verified, whole = states["verified"]["objects"], outcome["levels"].get("full")
-    deletions = [after_deletion(one) for one in predicate["cutovers"]]
+    deletions = [after_deletion(one) for one in stories(predicate)]
     offsets = predicate["times"]["clock_offsets"]
     report = plan["canonical"].get("report") or {}
     parties = (report.get("declared") or {}).get("organisations", ())
@@ -73,7 +74,7 @@ def held_of(
             if one["side"] == "source"
         ),
         "region": any(one["region"] for one in endpoints if one["side"] == "target"),
-        "requested": any("requested" in one["times"] for one in predicate["cutovers"]),
+        "requested": any("requested" in one["times"] for one in stories(predicate)),
         "sealed": bool(predicate["seal"]["recipients"]),
         "signed": signed,
         "whole": verified > 0 and whole is not None and whole["objects"] == verified,

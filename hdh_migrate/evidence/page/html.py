@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -22,6 +22,7 @@ from hdh_migrate.evidence.lines.finals import finals, undecided
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.stories import stories
 from hdh_migrate.evidence.page.approved import agreed, by_key, duties_of, in_order
 from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_there
 from hdh_migrate.evidence.page.charts import states_bar
@@ -49,7 +50,6 @@ from hdh_migrate.evidence.page.timeline import timeline
 from hdh_migrate.evidence.page.waived import at_once, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
-from hdh_migrate.results.switches import CutoverFact
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -113,8 +113,7 @@ def render_report(
     ended = list(finals(predicate, chronicle.passed.finalized, chronicle.listed))
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate, ended))
     erased = erased_objects(predicate, chronicle.grants)
-    stories = cast("list[CutoverFact]", predicate["cutovers"])
-    approvals = by_key(chronicle.approvals, stories)
+    approvals = by_key(chronicle.approvals, stories(predicate))
     waivers = waiver_lines(chronicle.waivers, predicate)
     named = (*chronicle.logins, *(one.by for one in waivers), predicate["operator"])
     page = template.render(
@@ -340,9 +339,7 @@ def _doubts(
         doubts.append(words.say("not.rehearsal"))
     doubts += [words.say(key, n) for key, n in counted.items() if n]
     asked = "not.when.asked" if stamp_trust(predicate) else "not.when"
-    if predicate.get("erasures") or any(
-        "requested" in one["times"] for one in predicate["cutovers"]
-    ):
+    if predicate.get("erasures") or any("requested" in one["times"] for one in stories(predicate)):
         doubts.append(words.say("not.physical"))
     always = ("not.alone", "not.source", "not.since", asked, "not.law")
     return doubts + [words.say(key) for key in always]

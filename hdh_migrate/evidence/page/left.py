@@ -15,6 +15,7 @@ from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.declared import (
     copies_until,
@@ -35,6 +36,7 @@ from hdh_migrate.evidence.verifier.members import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import period_seconds
+from hdh_migrate.results.switches import CutoverFact
 
 _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""
@@ -162,11 +164,7 @@ def standing_of(
     """
     plan, declared = p["plan"]["canonical"], declared_of(p)
     proved = {one["recipient"] for one in p["seal"].get("proved", ())}
-    seen = {
-        one["batch"]
-        for one in p["cutovers"]
-        if one["track"] == "cutover" and after_deletion(one).observed
-    }
+    seen = {batch for batch, one in cutovers(p).items() if after_deletion(one).observed}
     unseen = {one["name"]: one["batch"] for one in p["datasets"] if one["batch"] not in seen}
     return MigrationStanding(
         at=p["times"]["written"],
@@ -195,12 +193,7 @@ def standing_of(
         former=former_keys(p.get("rotations", ()), declared),
         copies_until=copies_until(declared),
         beside=keys_beside(
-            (
-                key
-                for one in p["cutovers"]
-                if one["track"] == "cutover"
-                for key in one.get("keys_beside") or ()
-            ),
+            (key for one in cutovers(p).values() for key in one.get("keys_beside") or ()),
             declared,
         ),
         strangers=strangers(months.logins, declared),
@@ -261,10 +254,12 @@ def recheck_seconds(plan: Mapping[str, Any], batch: str) -> int | None:
     return None
 
 
-def after_deletion(story: Mapping[str, Any] | None) -> AfterDeletion:
+def after_deletion(story: CutoverFact | None) -> AfterDeletion:
     """Return what became of the deletion that a stated cutover tells of."""
-    told_of = (story or {}).get("decommission") or {}
-    return AfterDeletion.of(told_of.get("outcomes"), told_of.get("observed"))
+    told = None if story is None else story.get("decommission")
+    if told is None:
+        return AfterDeletion.of(None, None)
+    return AfterDeletion.of(told.get("outcomes"), told.get("observed"))
 
 
 def missed_in(look: Mapping[str, object] | None) -> bool:
@@ -334,7 +329,7 @@ class Absences:
 
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
-    cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
+    begun_cutovers = cutovers(p)
     final = {one.batch: one for one in finals(p, months.passed.finalized, months.listed)}
     ended = {one.batch: one for one in undecided(p, final.values())}
     looks = {one["batch"]: one for one in p.get("looks", ())}
@@ -356,7 +351,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
         name = batch["name"]
         tallies = tallies_of(p, name)
         verified = sum(one["verified"]["objects"] for one in tallies)
-        cutover, look = cutovers.get(name), looks.get(name)
+        cutover, look = begun_cutovers.get(name), looks.get(name)
         after, end = after_deletion(cutover), ended.get(name, NONE_PASSED)
         found.append(
             BatchStanding(

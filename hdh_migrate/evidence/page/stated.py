@@ -8,6 +8,7 @@ from typing import Any
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.recount import add_up
+from hdh_migrate.evidence.lines.stories import cutovers, stories
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars
@@ -140,7 +141,7 @@ def _cutovers(predicate: Predicate) -> dict[str, object]:
     planned = {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()}
     told = [
         one
-        for one in predicate["cutovers"]
+        for one in stories(predicate)
         if one["track"] != "cutover" or one["stage"] != "not started" or one["batch"] in planned
     ]
     begun = {one["batch"] for one in told if one["track"] == "cutover"}
@@ -215,9 +216,9 @@ def _unsafe(predicate: Predicate) -> dict[str, bool]:
 def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
     """Return the approvers' keys that lay beside the plan, each set with the batches it is of."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for one in predicate["cutovers"]:
-        if one["track"] == "cutover" and one.get("keys_beside"):
-            found.setdefault(tuple(one["keys_beside"]), []).append(one["batch"])
+    for batch, one in cutovers(predicate).items():
+        if beside := one.get("keys_beside"):
+            found.setdefault(tuple(beside), []).append(batch)
     return found
 
 
@@ -227,7 +228,7 @@ def _erased(predicate: Predicate) -> dict[str, int]:
     Done is what the source was asked about afterwards, and showed nothing of any more.
     """
     found = {"erased": 0, "partly": 0, "observed": 0}
-    for one in predicate["cutovers"]:
+    for one in stories(predicate):
         if not any(name in one["times"] for name in ("erasing", "erased", "requested")):
             continue
         after = after_deletion(one)

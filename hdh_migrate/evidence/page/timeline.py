@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import Final
@@ -10,9 +10,9 @@ from typing import Final
 from markupsafe import Markup
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.evidence.lines.absences import LooksInTurn
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.approved import ApprovalLine
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.left import after_deletion
@@ -112,15 +112,13 @@ def _waived(waivers: Iterable[WaiverLine], words: PageWords) -> Iterator[DatedLi
 
 
 def _switched(predicate: Predicate, words: PageWords) -> Iterator[DatedLine]:
-    for one in predicate["cutovers"]:
-        times: Mapping[str, str] = one["times"]
-        if one["track"] == Track.CUTOVER:
-            for name in _CUTOVER:
-                if name in times:
-                    seen = after_deletion(one)
-                    partly = name == "observed" and seen.observed and not seen.over
-                    said = f"time.{name}.partly" if partly else f"time.{name}"
-                    yield DatedLine(times[name], words.say(said, name=one["batch"]))
+    for batch, one in cutovers(predicate).items():
+        times, seen = one["times"], after_deletion(one)
+        for name in _CUTOVER:
+            if name in times:
+                partly = name == "observed" and seen.observed and not seen.over
+                said = f"time.{name}.partly" if partly else f"time.{name}"
+                yield DatedLine(times[name], words.say(said, name=batch))
 
 
 def _afterwards(
