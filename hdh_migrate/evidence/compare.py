@@ -10,20 +10,17 @@ Messages name files and line numbers, never objects: object names may identify p
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.keyed import PREFIX
 from hdh_migrate.evidence.inherited import adoptions_of, forsaken, replanned
 from hdh_migrate.evidence.lines.facts import LEVELS
-from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
+from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.reading import CheckedBundle, problems_of, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, ManifestRecord
@@ -140,9 +137,9 @@ def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> boo
 def _is_planned_on(was: CheckedBundle, now: CheckedBundle) -> bool:
     """Say whether the new bundle's plan is the old one's, or became of it by changes it tells."""
     reached = {was.predicate["plan"]["digest"]["sha256"]}
-    for before, after in now.replanned():
-        if before in reached:
-            reached.add(after)
+    for _, body in now.told("plan-changed"):
+        if str(body["was"]) in reached:
+            reached.add(str(body["now"]))
     return now.predicate["plan"]["digest"]["sha256"] in reached
 
 
@@ -169,7 +166,7 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
     short, long = sorted((was, now), key=lambda one: int(one.predicate["journal"]["events"]))
     events, head = short.predicate["journal"]["events"], short.predicate["journal"]["head"]
     more = long.predicate["journal"]["events"] - events
-    if events and next(islice(long.events(), events - 1, None), None) != head:
+    if events and not long.goes_on_from(events, head):
         if (adopted := adoptions_of(now, was)) is not None:
             said = (
                 "another ledger adopted the old bundle after its own was lost: what happened"
@@ -179,7 +176,7 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
             found.contradictions += forsaken(was, now, adopted)
             return True
         said = f"the journals differ at or before event {events}: one was rewritten"
-        if now.names == "keyed" and any(now.events_of("adopting")):
+        if now.names == "keyed" and any(now.told("adopting")):
             said += ", or adopted: keyed names do not show which, compare the plain bundles"
         found.contradictions.append(("journal-forked", said))
     elif short is now:
@@ -204,7 +201,7 @@ def _shared(was: CheckedBundle, now: CheckedBundle) -> int:
     None where another ledger adopted the old bundle: all that it tells came since.
     """
     events, head = was.predicate["journal"]["events"], was.predicate["journal"]["head"]
-    return events if next(islice(now.events(), max(events - 1, 0), None), None) == head else 0
+    return events if now.goes_on_from(events, head) else 0
 
 
 def _compare_objects(
@@ -259,7 +256,7 @@ class _Since:
         self._dropped, self._seen = Counter[str](), Counter[str]()
         self._leaves: set[str] = set()
         self._plain, self._unrecorded = now.names == "plain", False
-        for kind, body in _bodies(now, shared):
+        for kind, body in now.told("superseded", "inventory-changed", after=shared):
             if kind == "superseded":
                 self._dropped.update(body.get("dropped_datasets") or {})
             elif kind == "inventory-changed" and self._plain:
@@ -278,15 +275,6 @@ class _Since:
         return not self._unrecorded and all(
             count <= self._dropped[dataset] for dataset, count in self._seen.items()
         )
-
-
-def _bodies(bundle: CheckedBundle, after: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield kind and body of the events that tell of verified objects, after so many of all."""
-    with (bundle.folder / "journal.jsonl").open("rb") as file:
-        for raw in islice(iter(lambda: file.readline(MAX_LINE), b""), after, None):
-            event = json.loads(raw)
-            if event["kind"] in {"superseded", "inventory-changed"}:
-                yield event["kind"], json.loads(event["body"])
 
 
 class _Left:

@@ -8,13 +8,11 @@ that consumers follow nor one with an erased dataset (docs/operations.md): so do
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.events.adoption import Adopting
-from hdh_migrate.evidence.lines.records import MAX_LINE
 from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle
@@ -34,15 +32,15 @@ _TOLD: Final = 10
 class Adoptions:
     """What a journal tells of having adopted one bundle; `with_newer`: beside a newer one of it."""
 
-    terms: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    terms: dict[str, Mapping[str, object] | None] = field(default_factory=dict)
     """By batch: the terms of its cutover that were fixed when it was first adopted."""
     with_newer: bool = False
 
 
 def adoptions_of(now: CheckedBundle, was: CheckedBundle) -> Adoptions | None:
     """Return what the new journal tells of the old bundle's adoption; None: it adopted another."""
-    found, fixed = Adoptions(), dict[str, Mapping[str, Any]]()
-    for kind, body in _events(now):
+    found, fixed = Adoptions(), dict[str, Mapping[str, object]]()
+    for kind, body in now.told("adopting", *_FIXED):
         if kind in _FIXED:
             terms = body.get("terms")
             if body.get("track") == "cutover" and isinstance(terms, dict):
@@ -109,7 +107,7 @@ def _readers(was: CheckedBundle, now: CheckedBundle) -> Iterator[tuple[str, str]
         )
 
 
-def _unlike(cutover: CutoverFact, now: Mapping[str, Any] | None) -> list[str]:
+def _unlike(cutover: CutoverFact, now: Mapping[str, object] | None) -> list[str]:
     """Return how the terms at an adoption are others than each that the old bundle tells.
 
     An old copy of a ledger goes on with terms that were in force when it was made.
@@ -128,11 +126,3 @@ def replanned(was: CheckedBundle, now: CheckedBundle) -> str:
 def _some(lines: list[str]) -> str:
     more = f"; and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
     return "; ".join(lines[:_TOLD]) + more
-
-
-def _events(bundle: CheckedBundle) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with (bundle.folder / "journal.jsonl").open("rb") as file:
-        while raw := file.readline(MAX_LINE):
-            event = json.loads(raw)
-            if event["kind"] == "adopting" or event["kind"] in _FIXED:
-                yield event["kind"], json.loads(event["body"])

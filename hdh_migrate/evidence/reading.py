@@ -12,8 +12,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.archives import no_bundle
@@ -39,6 +40,7 @@ from hdh_migrate.evidence.verifier.shapes import is_statement
 from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
+from hdh_migrate.results.proofs import JournalEventFact
 
 R = TypeVar("R", bound=Mapping[str, object])
 
@@ -121,28 +123,25 @@ class CheckedBundle:
         build = exclusion_line_1 if self.format == 1 else exclusion_line
         return numbered(self.folder / "exclusions.jsonl", build)
 
-    def events_of(self, kind: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the bodies of the journal's events of one kind, oldest first."""
+    def events(self) -> Iterator[JournalEventFact]:
+        """Yield the events of the journal, oldest first."""
         with (self.folder / "journal.jsonl").open("rb") as file:
             while raw := file.readline(MAX_LINE):
-                event = json.loads(raw)
-                if event["kind"] == kind:
-                    yield json.loads(event["body"])
+                yield cast("JournalEventFact", json.loads(raw))
 
-    def events(self) -> Iterator[str]:
-        """Yield the digest of every event of the journal, oldest first."""
-        with (self.folder / "journal.jsonl").open("rb") as file:
-            while raw := file.readline(MAX_LINE):
-                yield str(json.loads(raw)["digest"])
+    def told(self, *kinds: str, after: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield kind and body of the events of some kinds, of those after the first `after`."""
+        for event in islice(self.events(), after, None):
+            if event["kind"] in kinds:
+                yield event["kind"], json.loads(event["body"])
 
-    def replanned(self) -> Iterator[tuple[str, str]]:
-        """Yield the digests of the plan before and after each change that the journal tells."""
-        with (self.folder / "journal.jsonl").open("rb") as file:
-            while raw := file.readline(MAX_LINE):
-                event = json.loads(raw)
-                if event["kind"] == "plan-changed":
-                    body = json.loads(event["body"])
-                    yield str(body["was"]), str(body["now"])
+    def goes_on_from(self, events: int, head: str) -> bool:
+        """Return whether the journal of so many events that ends so is the beginning of this one.
+
+        One without events is not.
+        """
+        last = next(islice(self.events(), events - 1, None), None) if events else None
+        return last is not None and last["digest"] == head
 
 
 def open_bundle(

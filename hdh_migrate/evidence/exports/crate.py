@@ -12,6 +12,7 @@ from typing import Final
 
 from hdh_migrate.evidence.lines.finals import finals
 from hdh_migrate.evidence.page.chronicle import chronicle_of
+from hdh_migrate.evidence.page.declared import declared_of
 from hdh_migrate.evidence.reading import CheckedBundle
 
 Entity = Mapping[str, object]
@@ -90,9 +91,8 @@ def _crate(reading: CheckedBundle) -> Iterator[Entity]:
 
 def _keeper(reading: CheckedBundle) -> str | None:
     """Return who keeps the evidence, as people declared in the plan."""
-    report = reading.predicate["plan"]["canonical"].get("report") or {}
-    kept: Mapping[str, str] = (report.get("declared") or {}).get("kept") or {}
-    return kept.get("by")
+    kept = declared_of(reading.predicate).get("kept")
+    return None if kept is None else kept["by"]
 
 
 def _migration(reading: CheckedBundle, files: Sequence[tuple[str, int, str]]) -> Iterator[Entity]:

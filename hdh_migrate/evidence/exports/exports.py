@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.cells import safe
@@ -125,7 +125,7 @@ def _cell(value: object, *, quoted: bool) -> str:
 class _Encoder:
     """Makes `csv.writer.writerow` return the row's bytes."""
 
-    def write(self, text: str) -> Any:  # noqa: ANN401 - what writerow passes on
+    def write(self, text: str) -> bytes:
         return text.encode()
 
 

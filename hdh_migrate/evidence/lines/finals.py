@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, Self, cast
+from typing import Final, Self, cast
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.events.event import Event
 from hdh_migrate.evidence.lines.listings import Listings
+from hdh_migrate.evidence.lines.planned import PlannedDataset, plan_of
 from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.selection import NO_CONDITIONS
@@ -36,7 +37,7 @@ class TakingRules:
     """It is meant as it was at a moment."""
 
     @classmethod
-    def of(cls, planned: Mapping[str, Any]) -> Self:
+    def of(cls, planned: PlannedDataset) -> Self:
         """Return those of a dataset of a canonical plan."""
         return cls(
             include=tuple(_asked(one) for one in planned.get("include") or ()),
@@ -259,7 +260,7 @@ def finals(
 def _placed(predicate: Predicate, listed: Iterable[tuple[str, Event]]) -> list[PlacedDataset]:
     batch_of = {one["name"]: one["batch"] for one in predicate["datasets"]}
     listings = Listings.of(listed, batch_of)
-    planned = {one["name"]: one for one in predicate["plan"]["canonical"]["datasets"]}
+    planned = {one["name"]: one for one in plan_of(predicate)["datasets"]}
     return [
         PlacedDataset(
             name=one["name"], batch=one["batch"],

@@ -14,7 +14,12 @@ from hdh_migrate.evidence.page.gone import REPLACED, gone_of, none_own, told_apa
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, summed
-from hdh_migrate.evidence.verifier.members import DatasetSection, ObjectSum, Predicate
+from hdh_migrate.evidence.verifier.members import (
+    DatasetSection,
+    FindingRecord,
+    ObjectSum,
+    Predicate,
+)
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.results.switches import CutoverFact
 
@@ -98,7 +103,7 @@ class AloneAtSource:
 def nowhere_else(
     predicate: Predicate,
     batches: Sequence[BatchAtSource],
-    findings: Sequence[Mapping[str, object]],
+    findings: Sequence[FindingRecord],
 ) -> AloneAtSource:
     """Return what is at the source alone; `findings` are the first of them, as a page has them."""
     states = told_apart(predicate["outcome"]["states"], gone_of(predicate))

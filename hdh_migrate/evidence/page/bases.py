@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hdh_migrate.evidence.lines.planned import plan_of
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen
@@ -31,7 +32,7 @@ def ended_bases(predicate: Predicate) -> dict[str, EndedBasis]:
             until=one["valid_until"],
             when="before" if one["valid_until"] < started[:10] else "during",
         )
-        for one in predicate["plan"]["canonical"].get("legal_basis") or ()
+        for one in plan_of(predicate).get("legal_basis") or ()
         if one["valid_until"] < ended[:10]
     }
 

@@ -3,82 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NotRequired, TypedDict
 
+from hdh_migrate.evidence.lines.planned import StatedByPeople, StatedParty, plan_of
 from hdh_migrate.evidence.page.parties import COUNTRIES, EUROPEAN_UNION
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, StatedRotation
 from hdh_migrate.frozen import frozen
-
-
-class StatedTitle(TypedDict):
-    """A dataset's title, as it is stated."""
-
-    name: str
-    title: str
-
-
-class StatedParty(TypedDict):
-    """A person or an organisation, as it is stated."""
-
-    name: str
-    role: str
-    contact: NotRequired[str]
-    organisation: NotRequired[str]
-    logins: NotRequired[list[str]]
-    keys: NotRequired[list[str]]
-    reads: NotRequired[list[str]]
-
-
-class StatedSide(TypedDict):
-    """Where a side keeps the data, as it is stated."""
-
-    side: str
-    country: str
-    place: NotRequired[str]
-
-
-class StatedHolder(TypedDict):
-    """Who holds a recipient's private key, as it is stated."""
-
-    recipient: str
-    holder: str
-    escrow: bool
-
-
-class StatedFormer(TypedDict):
-    """What became of a private key that was exchanged, as it is stated."""
-
-    key: str
-    became: str
-
-
-class StatedCopies(TypedDict):
-    """What became of copies of the ledger and the headers, as it is stated."""
-
-    until: str
-    became: str
-
-
-class StatedKeeping(TypedDict):
-    """Who keeps the evidence, and until which day, as it is stated."""
-
-    by: str
-    until: str
-    place: NotRequired[str]
-
-
-class StatedByPeople(TypedDict, total=False):
-    """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
-
-    datasets: list[StatedTitle]
-    people: list[StatedParty]
-    organisations: list[StatedParty]
-    places: list[StatedSide]
-    keys: list[StatedHolder]
-    former_keys: list[StatedFormer]
-    former_copies: list[StatedCopies]
-    kept: StatedKeeping
 
 
 @frozen
@@ -91,9 +21,7 @@ class StatedCountry:
 
 def declared_of(predicate: Predicate) -> StatedByPeople:
     """Return the plan's `report.declared`, empty where it has none."""
-    report = predicate["plan"]["canonical"].get("report") or {}
-    found: StatedByPeople | None = report.get("declared")
-    return found or {}
+    return (plan_of(predicate).get("report") or {}).get("declared") or {}
 
 
 def countries(declared: StatedByPeople, said: Callable[[Text], object]) -> dict[str, StatedCountry]:
@@ -166,6 +94,5 @@ def reachable(declared: StatedByPeople) -> bool:
 
 def stamp_trust(predicate: Predicate) -> str | None:
     """Return the file of certificates by which the plan trusts a time-stamping authority."""
-    report = predicate["plan"]["canonical"].get("report") or {}
-    trust: str | None = (report.get("tsa") or {}).get("trust")
-    return trust
+    stamping = (plan_of(predicate).get("report") or {}).get("tsa")
+    return None if stamping is None else stamping.get("trust")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hdh_migrate.codes import LOST_OBJECTS
 from hdh_migrate.evidence.page.chronicle import Chronicle
@@ -19,7 +19,7 @@ from hdh_migrate.evidence.page.gone import (
 )
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import less, summed
-from hdh_migrate.evidence.verifier.members import ObjectSum, Predicate
+from hdh_migrate.evidence.verifier.members import FindingRecord, ObjectSum, Predicate
 from hdh_migrate.frozen import frozen_row
 
 
@@ -33,9 +33,7 @@ class DepartedObjects:
     """By state, or by what became of it at the target; what nothing is in is left out."""
 
 
-def departed(
-    predicate: Predicate, findings: Sequence[Mapping[str, object]]
-) -> DepartedObjects | None:
+def departed(predicate: Predicate, findings: Sequence[FindingRecord]) -> DepartedObjects | None:
     """Return it, None where counts do not close or the tool's own files cannot be told apart.
 
     None, too, where only rules left objects out: the counts say the same then.

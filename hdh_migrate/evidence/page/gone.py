@@ -14,6 +14,7 @@ from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, less, summed
 from hdh_migrate.evidence.verifier.members import (
+    FindingRecord,
     ObjectSum,
     Predicate,
     StatedTally,
@@ -72,7 +73,7 @@ def changed_since(predicate: Predicate) -> dict[str, int]:
     return {kind: count for kind, count in found.items() if count}
 
 
-def none_own(predicate: Predicate, findings: Iterable[Mapping[str, object]], *codes: Code) -> bool:
+def none_own(predicate: Predicate, findings: Iterable[FindingRecord], *codes: Code) -> bool:
     """Say whether what was found so is known to be no file of the tool's own.
 
     `findings` may be the first of them only: then it is not known, if there are such files.

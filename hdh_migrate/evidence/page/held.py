@@ -6,7 +6,9 @@ from collections.abc import Collection
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.harm import HarmInTurn
+from hdh_migrate.evidence.lines.planned import plan_of
 from hdh_migrate.evidence.lines.stories import stories
+from hdh_migrate.evidence.page.declared import declared_of
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -35,14 +37,13 @@ def held_of(
     `mended` and `unmended`: whether looks found objects gone or damaged; `let_go`: whether a switch
     was made final in spite of such objects.
     """
-    endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
+    endpoints, outcome = predicate["endpoints"], predicate["outcome"]
     contacted = [one["url"] for one in endpoints if one["requests"]]
     states = outcome["states"]
     verified, whole = states["verified"]["objects"], outcome["levels"].get("full")
     deletions = [after_deletion(one) for one in stories(predicate)]
     offsets = predicate["times"]["clock_offsets"]
-    report = plan["canonical"].get("report") or {}
-    parties = (report.get("declared") or {}).get("organisations", ())
+    parties = declared_of(predicate).get("organisations", ())
     found = {
         "approvals": bool(approvals),
         "here": all(one["local"] for one in endpoints),
@@ -50,7 +51,7 @@ def held_of(
         "unmended": unmended,
         "let-go": let_go,
         "attestation": predicate["attestation"] is not None,
-        "basis": bool(plan["canonical"].get("legal_basis")),
+        "basis": bool(plan_of(predicate).get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,
         "contract": any(one.get("contract") for one in parties),
         "drilled": bool(predicate["seal"].get("proved")),

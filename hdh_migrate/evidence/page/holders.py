@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from hdh_migrate.evidence.page.declared import StatedByPeople
+from hdh_migrate.evidence.lines.planned import StatedByPeople, plan_of
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, ProvedKey
 from hdh_migrate.frozen import frozen, frozen_row
@@ -40,7 +40,7 @@ class HeldKeys:
 def held_keys(predicate: Predicate, declared: StatedByPeople) -> HeldKeys:
     """Return who holds which key, by the statement and its plan."""
     seal = predicate["seal"]
-    planned = predicate["plan"]["canonical"].get("seal") or {}
+    planned = plan_of(predicate).get("seal") or {}
     files = {one["file"]: one["recipient"] for one in seal.get("files", ())}
     proved = {one["recipient"]: one for one in seal.get("proved", ())}
     stated = {one["recipient"]: one for one in declared.get("keys", ())}

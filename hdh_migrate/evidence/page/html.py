@@ -22,6 +22,7 @@ from hdh_migrate.evidence.lines.finals import finals, undecided
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.planned import plan_of
 from hdh_migrate.evidence.lines.stories import stories
 from hdh_migrate.evidence.page.approved import agreed, by_key, duties_of, in_order
 from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_there
@@ -49,7 +50,7 @@ from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.timeline import timeline
 from hdh_migrate.evidence.page.waived import at_once, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -86,7 +87,7 @@ class SignedBy(NamedTuple):
 
 def render_report(
     predicate: Predicate,
-    findings: Sequence[Mapping[str, object]],
+    findings: Sequence[FindingRecord],
     signer: SignedBy | TrustedKey | None,
     language: str,
     chronicle: Chronicle = NOTHING,
@@ -282,9 +283,9 @@ def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
 
 def _ends(predicate: Predicate, words: PageWords) -> list[Markup]:
     """Return until when a migration lasts by its plan, and each batch that has a day of its own."""
-    plan = predicate["plan"]["canonical"]
-    last = (plan.get("planned") or {}).get("last_day")
-    found = [] if last is None else [words.say("q.when.last", day=words.day(last))]
+    plan = plan_of(predicate)
+    days = plan.get("planned")
+    found = [] if days is None else [words.say("q.when.last", day=words.day(days["last_day"]))]
     for batch in plan.get("batches", ()):
         by = batch.get("done_by")
         if by is not None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+from hdh_migrate.evidence.lines.planned import PlannedPrice, plan_of
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.plan.prices import REQUESTS
 
 
-def leaving_prices(predicate: Predicate) -> list[Mapping[str, Any]]:
+def leaving_prices(predicate: Predicate) -> list[PlannedPrice]:
     """Return the prices that the plan declares for bytes that leave the target.
 
     Of each purpose all that count on the day of the report, or later: a price counts until another
     one does. Nothing is reckoned from them.
     """
-    plan, today = predicate["plan"]["canonical"], predicate["times"]["written"][:10]
-    declared: Sequence[Mapping[str, Any]] = plan.get("prices") or ()
+    today = predicate["times"]["written"][:10]
+    declared = plan_of(predicate).get("prices") or ()
     own = [one for one in declared if one["side"] == "target" and one["unit"] != REQUESTS]
     found = []
     for purpose in dict.fromkeys(one["purpose"] for one in own):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 from markupsafe import Markup, escape
 
@@ -14,6 +14,7 @@ from hdh_migrate.evidence.lines.finals import NONE_PASSED, finals, undecided
 from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.planned import AttestedPeriods, PlannedMembers, plan_of
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle import Chronicle
@@ -162,7 +163,7 @@ def standing_of(
     `unresolved` are the findings that are no notes and that no waiver lets go, by code. Whether a
     witness signed, a page cannot know: it is written before.
     """
-    plan, declared = p["plan"]["canonical"], declared_of(p)
+    plan, declared = plan_of(p), declared_of(p)
     proved = {one["recipient"] for one in p["seal"].get("proved", ())}
     seen = {batch for batch, one in cutovers(p).items() if after_deletion(one).observed}
     unseen = {one["name"]: one["batch"] for one in p["datasets"] if one["batch"] not in seen}
@@ -218,13 +219,14 @@ def in_the_clear(url: str, *, local: bool) -> bool:
     return not local and url.lower().startswith("http://")
 
 
-def attested_of(attestation: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+def attested_of(attestation: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:
     """Return the periods that an attestation has, each with its last day."""
     if attestation is None:
         return ()
+    told = cast("AttestedPeriods", attestation)
     return tuple(
-        (f"{name}, {attestation[key]['reference']}", attestation[key]["valid_until"])
-        for name, key in (("SecNumCloud", "secnumcloud"), ("HDS", "hds"))
+        (f"{name}, {one['reference']}", one["valid_until"])
+        for name, one in (("SecNumCloud", told["secnumcloud"]), ("HDS", told["hds"]))
     )
 
 
@@ -246,11 +248,11 @@ def rotated(stated: Iterable[StatedRotation]) -> tuple[tuple[str, str | None, in
     )
 
 
-def recheck_seconds(plan: Mapping[str, Any], batch: str) -> int | None:
-    """Return how old a look may be by a canonical plan before a batch's source is deleted."""
+def recheck_seconds(plan: PlannedMembers, batch: str) -> int | None:
+    """Return how old a look may be by a plan before a batch's source is deleted."""
     for one in plan.get("cutovers") or ():
-        if one["batch"] == batch and one.get("decommission"):
-            return period_seconds(one["decommission"].get("recheck_within") or RECHECK_WITHIN)
+        if one["batch"] == batch and (deletion := one.get("decommission")):
+            return period_seconds(deletion.get("recheck_within") or RECHECK_WITHIN)
     return None
 
 
@@ -328,7 +330,7 @@ class Absences:
         return [*self.mended, *self.unmended]
 
 
-def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
+def _batches(p: Predicate, plan: PlannedMembers, months: Chronicle) -> list[BatchStanding]:
     begun_cutovers = cutovers(p)
     final = {one.batch: one for one in finals(p, months.passed.finalized, months.listed)}
     ended = {one.batch: one for one in undecided(p, final.values())}

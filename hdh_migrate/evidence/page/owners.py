@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 
 from hdh_migrate.evidence.lines.left import WORK, LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
-from hdh_migrate.evidence.page.declared import StatedByPeople, person_of
+from hdh_migrate.evidence.lines.planned import StatedByPeople
+from hdh_migrate.evidence.page.declared import person_of
 from hdh_migrate.evidence.page.holders import HeldKey
 from hdh_migrate.evidence.page.left import told
 from hdh_migrate.evidence.page.text import Text, Words

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -19,6 +18,7 @@ from hdh_migrate.evidence.page.formats import LOCALES, NBSP, NNBSP
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
 from hdh_migrate.evidence.page.messages.remedies import marked_commands, said_remedy
 from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import FindingRecord
 
 _ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
 """The reason that `keys rotate` gives for amending a batch."""
@@ -86,9 +86,9 @@ class PageWords:
         except ValueError:
             return value
 
-    def message(self, finding: Mapping[str, Any]) -> Markup | str:
+    def message(self, finding: FindingRecord) -> Markup | str:
         """Return what a finding says; its original text is never shown in another language."""
-        text: str = finding["message"]
+        text = finding["message"]
         if self._language != "fr":
             return text
         said = french(text)

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.page.findings import GravestFindings
 from hdh_migrate.evidence.page.html import SignedBy, render_report
 from hdh_migrate.evidence.reading import OF_NO_FORM, CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
 COMPARED = "15 each page is the one that this statement, these findings and this journal give"
@@ -71,7 +71,7 @@ def _unresolved(reading: CheckedBundle) -> Mapping[str, int] | None:
 
 def _made(
     predicate: Predicate,
-    shown: Sequence[Mapping[str, object]],
+    shown: Sequence[FindingRecord],
     signer: SignedBy | None,
     language: str,
     months: Chronicle,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate
 from hdh_migrate.frozen import frozen
 
 _VANISHED = (Code.VANISHED, Code.VANISHED_KEPT)
@@ -22,7 +22,7 @@ class VanishedAtSource:
 
 
 def vanished_at_source(
-    predicate: Predicate, findings: Sequence[Mapping[str, object]]
+    predicate: Predicate, findings: Sequence[FindingRecord]
 ) -> VanishedAtSource | None:
     """Return what is gone from the source alone; None: nothing is. `findings` are the first."""
     objects = how_many(predicate["findings"]["codes"], *_VANISHED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hdh_migrate.evidence.page.declared import StatedByPeople, StatedParty
+from hdh_migrate.evidence.lines.planned import StatedByPeople, StatedParty
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen_row

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
+from hdh_migrate.evidence.lines.planned import plan_of
 from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.lines.stories import cutovers, stories
 from hdh_migrate.evidence.page.ahead import ahead
@@ -42,6 +40,7 @@ from hdh_migrate.evidence.verifier.members import (
 )
 from hdh_migrate.evidence.verifier.selection import VANISHED
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.results.hosts import ObservationFact
 
 SHOWN_DATASETS = 6
 """Datasets on the first screen; the table below has all of them."""
@@ -85,11 +84,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "packs_gone_since": lambda look: _packs_gone_since(predicate, look),
         "mended": lambda look: _is_mended(predicate, look),
         "gravest_codes": gravest_codes(codes),
-        "retained": [
-            one
-            for one in predicate["plan"]["canonical"].get("datasets", ())
-            if one.get("retention")
-        ],
+        "retained": [one for one in plan_of(predicate).get("datasets", ()) if one.get("retention")],
         "erased": _erased(predicate),
         "paces": [pace_bars(pace) for pace in predicate["paces"]],
         "ahead": ahead(predicate["paces"]),
@@ -100,7 +95,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "originals": originals_of(predicate),
         "all_versions": any(
             (one.get("source") or {}).get("versions") == "all"
-            for one in predicate["plan"]["canonical"].get("datasets", ())
+            for one in plan_of(predicate).get("datasets", ())
         ),
         **_cutovers(predicate),
         "missed": missed_in,
@@ -138,7 +133,7 @@ def _cutovers(predicate: Predicate) -> dict[str, object]:
 
     `cutover_ahead` are those that the plan has one for, `cutover_unplanned` the others.
     """
-    planned = {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()}
+    planned = {one["batch"] for one in plan_of(predicate).get("cutovers") or ()}
     told = [
         one
         for one in stories(predicate)
@@ -236,9 +231,10 @@ def _erased(predicate: Predicate) -> dict[str, int]:
     return found
 
 
-def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
+def _shortfalls(predicate: Predicate) -> list[ObservationFact]:
     """Return what a probe saw less of than the profile claims."""
-    observations = (predicate["capabilities"] or {"observations": ()})["observations"]
+    probed = predicate["capabilities"]
+    observations: list[ObservationFact] = [] if probed is None else probed["observations"]
     return [one for one in observations if one["agrees"] is False and not one["better"]]
 
 
@@ -263,7 +259,7 @@ def _claims(predicate: Predicate) -> dict[str, object] | None:
     verified = predicate["outcome"]["states"]["verified"]
     own = own_verified(predicate) or {"objects": 0, "bytes": 0}
     others = {unit: verified[unit] - claimed[unit] - own[unit] for unit in ("objects", "bytes")}
-    asked = predicate["plan"]["canonical"].get("verify") or {}
+    asked = plan_of(predicate).get("verify") or {}
     return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
 
 

@@ -138,7 +138,7 @@ def read_approval(payload: bytes) -> ApprovalPayload | None:
     return approval if whole else None
 
 
-def _is_journal(seen: Any) -> bool:  # noqa: ANN401 - JSON
+def _is_journal(seen: Mapping[str, object]) -> bool:
     events, head = seen["events"], seen["head"]
     whole = set(seen) == {"events", "head"} and type(events) is int and 0 <= events <= LARGEST_SIZE
     return whole and isinstance(head, str) and _HEAD.fullmatch(head) is not None

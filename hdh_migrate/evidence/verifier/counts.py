@@ -229,25 +229,26 @@ SUMMARIES = (1, 2)
 
 
 def summary(
-    predicate: Mapping[str, Any], signer: str | None, version: int = SUMMARIES[-1]
+    predicate: Predicate, signer: str | None, version: int = SUMMARIES[-1]
 ) -> dict[str, Any]:
     """Return the short form for programs that stands in summary.json."""
+    said: Mapping[str, object] = predicate
     return {
         "version": version,
         "draft": signer is None,
         "signed_by": signer,
         "plan_digest": predicate["plan"]["digest"]["sha256"],
         **({} if version == SUMMARIES[0] else {"counts": apart(predicate)}),
-        **{name: predicate[name] for name in SUMMED},
+        **{name: said[name] for name in SUMMED},
     }
 
 
-def apart(predicate: Mapping[str, Any]) -> dict[str, ObjectSum]:
+def apart(predicate: Predicate) -> dict[str, ObjectSum]:
     """Return what a rule left behind, what is gone, and what the target should hold.
 
     The states of a statement count what is gone as excluded: nobody chose that.
     """
-    datasets: Sequence[DatasetSection] = predicate["datasets"]
+    datasets = predicate["datasets"]
     states = totals([one["tally"] for one in datasets])
     gone = gone_in(predicate["exclusions"])
     by_rule = less(states["excluded"], summed(gone.values()))

@@ -24,8 +24,7 @@ Rule = Iterator[str]
 
 def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
     """Say what the statement says otherwise than its plan."""
-    plan = planned.canonical
-    if forms.sha256(forms.canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
+    if forms.sha256(forms.canonical(planned.canonical)) != predicate["plan"]["digest"]["sha256"]:
         yield "statement.json: the plan digest is not the digest of the plan"
     if not _places(predicate, planned):
         yield "statement.json: the datasets are not those of the plan"
@@ -33,7 +32,7 @@ def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
         _endpoints, _fences, _sealing, _times, _beside, _losses, _cutovers, _erasures, _signing,
     ):  # fmt: skip
         try:
-            yield from rule(predicate, plan, planned)
+            yield from rule(predicate, planned)
         except (KeyError, TypeError, AttributeError):
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
 
@@ -52,10 +51,9 @@ def _places(predicate: Predicate, planned: StatedPlan) -> bool:
     return stated == places and once and batched and plan["migration"] == predicate["migration"]
 
 
-def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _endpoints(predicate: Predicate, planned: StatedPlan) -> Rule:
     """There are two: the plan's source and the plan's target."""
-    del planned
-    stated = predicate["endpoints"]
+    plan, stated = planned.canonical, predicate["endpoints"]
     local = [addresses.is_local(place["url"]) for place in stated]
     if predicate["rehearsal"] is not all(local) or local != [place["local"] for place in stated]:
         yield "statement.json: rehearsal or local endpoints are misstated"
@@ -74,9 +72,8 @@ def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPla
         yield "statement.json: the endpoints are not the plan's"
 
 
-def _fences(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
+def _fences(predicate: Predicate, planned: StatedPlan) -> Rule:
     """They are those of the target's buckets."""
-    del plan
     told = predicate.get("fences")
     if told is None:
         return  # of an earlier version
@@ -85,8 +82,7 @@ def _fences(predicate: Predicate, plan: Mapping[str, object], planned: StatedPla
         yield "statement.json: fences of other buckets than the target's"
 
 
-def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
-    del plan
+def _sealing(predicate: Predicate, planned: StatedPlan) -> Rule:
     seal, keys = predicate["seal"], predicate["seal"]["recipients"]
     if seal["format"] != planned.seal or len(keys) != planned.recipients:
         yield "statement.json: the seal is not the plan's"
@@ -111,9 +107,9 @@ def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPl
         yield "statement.json: the level is not the plan's"
 
 
-def _signing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _signing(predicate: Predicate, planned: StatedPlan) -> Rule:
     """Keys of files are told of those that the plan names for signatures, in the files' order."""
-    told = predicate.get("signing_keys")
+    plan, told = planned.canonical, predicate.get("signing_keys")
     if told is None:
         return
     named = [section.get("keys") or () for name in ("approvals", "waivers")
@@ -127,8 +123,8 @@ def _signing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan)
         yield "statement.json: keys of files that the plan does not name for signatures"
 
 
-def _times(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
-    del plan, planned
+def _times(predicate: Predicate, planned: StatedPlan) -> Rule:
+    del planned
     times = predicate["times"]
     story = [times["started"], times["ended"], times["written"]]
     moments = [forms.instant(moment) for moment in story if moment is not None]
@@ -149,9 +145,9 @@ WAIVER = {
 }  # fmt: skip
 
 
-def _beside(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _beside(predicate: Predicate, planned: StatedPlan) -> Rule:
     """What stands beside the plan is about this plan."""
-    del planned
+    plan = planned.canonical
     target, profile = plan["target"], predicate["profile"]
     attested, probed = predicate["attestation"], predicate["capabilities"]
     if profile is not None and profile.get("name") != target["provider"]:
@@ -210,9 +206,8 @@ FEATURES = frozenset((
 """What a target may not keep, besides the time of the last change."""
 
 
-def _losses(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
+def _losses(predicate: Predicate, planned: StatedPlan) -> Rule:
     """Losses are of objects that were moved, or are to be."""
-    del plan
     moved = {
         each["name"]: each["tally"]["verified"]["objects"] + each["tally"]["pending"]["objects"]
         for each in predicate["datasets"]
@@ -241,13 +236,14 @@ def _is_kept(what: str, kept: str) -> bool:
     return what in FEATURES and kept in {"ledger", "sidecar"}
 
 
-def _cutovers(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
-    yield from unapproved(predicate, {batch["name"] for batch in plan["batches"]}, planned.version)
+def _cutovers(predicate: Predicate, planned: StatedPlan) -> Rule:
+    batches = {batch["name"] for batch in planned.canonical["batches"]}
+    yield from unapproved(predicate, batches, planned.version)
 
 
-def _erasures(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
+def _erasures(predicate: Predicate, planned: StatedPlan) -> Rule:
     """Nobody erases alone: somebody else approved, one of those whom the batch's terms ask."""
-    del plan, planned
+    del planned
     batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
     for one in predicate.get("erasures", ()):
         if batches.get(one["dataset"]) != one["batch"]:

@@ -144,8 +144,8 @@ def _trusted(desk: Desk, folder: Path, keys: Sequence[TrustedKey]) -> Trusted:
             f"{folder}: a bundle of the migration {migration}, not of this one",
             hint="nothing was done",
         )
-    named = next(bundle.events_of(LedgerNamed.kind), None)
-    ledger = None if named is None else str(named["ledger"])
+    named = next(bundle.told(LedgerNamed.kind), None)
+    ledger = None if named is None else str(named[1]["ledger"])
     return Trusted(bundle=bundle, ledger=ledger, begins=_begins(folder))
 
 

@@ -29,10 +29,10 @@ from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
+from hdh_migrate.evidence.lines.planned import StatedByPeople, members_of
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import (
-    StatedByPeople,
     copies_until,
     former_keys,
     kept_until,
@@ -241,7 +241,7 @@ def _batches(
     stories: Mapping[tuple[str, Track], CutoverStanding],
     harm: HarmInTurn,
 ) -> Iterator[BatchStanding]:
-    plan, known = json.loads(desk.loaded.canonical), ledger.datasets()
+    plan, known = members_of(json.loads(desk.loaded.canonical)), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
     looks, seen = {one["batch"]: one for one in look_facts(ledger)}, _missing(ledger)
     absent = absent_facts(ledger)

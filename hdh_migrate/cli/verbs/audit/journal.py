@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -68,14 +68,8 @@ def journal(
 
 def _of_bundle(bundle: Path, trust: list[Path], threshold: int) -> Iterator[JournalEventFact]:
     """Yield the events of a bundle that checks."""
-    import json
-
     from hdh_migrate.evidence.archives import unpacked
-    from hdh_migrate.evidence.lines.records import MAX_LINE
     from hdh_migrate.evidence.reading import open_bundle
 
     with unpacked(bundle) as folder:
-        open_bundle(folder, trusted_keys(trust, threshold), threshold)
-        with (folder / "journal.jsonl").open("rb") as file:
-            while raw := file.readline(MAX_LINE):
-                yield cast("JournalEventFact", json.loads(raw))
+        yield from open_bundle(folder, trusted_keys(trust, threshold), threshold).events()
