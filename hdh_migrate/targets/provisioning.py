@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
 
 from hdh_migrate.errors import (
     AccessDenied,
@@ -19,7 +18,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.targets.conditions import Condition, conditions
-from hdh_migrate.targets.lifecycles import EVERYWHERE, LIFECYCLES, Judges, MovedTo
+from hdh_migrate.targets.mends import MENDS, POLICY, REMOVED, Wish, turn_versioning_on
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -27,21 +26,6 @@ from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 NOTHING = "nothing to do"
 WOULD = "would be done"
 DONE = "done"
-
-
-@frozen
-class Wish:
-    """What one bucket is to be: object lock only if a dataset wants retention or legal hold."""
-
-    bucket: str
-    region: str
-    lock: bool
-    lock_later: bool
-    """Whether object lock may be turned on for a bucket that is there, as far as it is known."""
-    rules: Sequence[HealthRule]
-    policy: str | None
-    places: Sequence[MovedTo] = EVERYWHERE
-    """Where the plan puts objects."""
 
 
 @frozen
@@ -88,10 +72,10 @@ def provision(
     made = yield from _bucket(endpoint, wish, execute=execute, before=before)
     if wish.lock:
         yield _lock(endpoint, wish, will_be_made=not made, execute=execute, before=before)
-    order = {see: at for at, see in enumerate(_MENDS)}
+    order = {see: at for at, see in enumerate(MENDS)}
     for rule in sorted(wish.rules, key=lambda rule: order.get(rule.see, -1)):
         if not made:
-            done = WOULD if rule.see in _MENDS else f"not done here: {_fix(endpoint, rule, wish)}"
+            done = WOULD if rule.see in MENDS else f"not done here: {_fix(endpoint, rule, wish)}"
             yield ProvisionStep(
                 bucket=wish.bucket, step=rule.name, seen="no bucket yet", wanted=rule.rule,
                 done=done, ok=False,
@@ -199,7 +183,7 @@ def _lock(
     refused: StorageError | None = None
     try:
         with translated("the bucket's object lock"):
-            _version(endpoint.client, wish, {})  # without it no bucket gets a lock
+            turn_versioning_on(endpoint.client, wish, {})  # without it no bucket gets a lock
             endpoint.client.put_object_lock_configuration(
                 Bucket=wish.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
             )
@@ -252,9 +236,9 @@ def _mended(
         return step(NOTHING, ok=True)
     if not found.shown:
         return step(_UNSEEN, ok=False)
-    mend = _MENDS.get(rule.see)
-    if mend is None or (rule.see == _POLICY and wish.policy is None):
-        more = "give one with --policy FILE, or " if rule.see == _POLICY else ""
+    mend = MENDS.get(rule.see)
+    if mend is None or (rule.see == POLICY and wish.policy is None):
+        more = "give one with --policy FILE, or " if rule.see == POLICY else ""
         return step(f"not done here: {more}{found.fix}", ok=False)
     if not execute:
         return step(WOULD, ok=False)
@@ -263,7 +247,7 @@ def _mended(
     try:
         with translated(rule.name):
             there: Mapping[str, object] = {}
-            if (look := _REMOVED.get(rule.see)) is not None:
+            if (look := REMOVED.get(rule.see)) is not None:
                 there, kept = _all_kept(
                     lambda: look(endpoint.client, wish), partial(keep, wish.bucket, rule.name)
                 )
@@ -305,107 +289,3 @@ def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:
 
 def _fix(endpoint: S3Endpoint, rule: HealthRule, wish: Wish) -> str:
     return rule.mended_by(bucket=wish.bucket, endpoint=endpoint.url, region=wish.region)
-
-
-# --- what mends what ------------------------------------------------------------------------------
-
-_POLICY = "bucket-policy"
-
-
-class BucketSettings(Protocol):
-    """So much of boto3's client as mends a bucket, asked by its names; it raises ClientError."""
-
-    def put_bucket_encryption(self, **asked: object) -> object:
-        """Have the host encrypt what is stored from now on."""
-
-    def put_bucket_versioning(self, **asked: object) -> object:
-        """Keep or no longer keep versions."""
-
-    def put_bucket_acl(self, **asked: object) -> object:
-        """Say who may read, by one of the host's own names."""
-
-    def get_bucket_acl(self, **asked: object) -> Mapping[str, object]:
-        """Return who may read or write."""
-
-    def get_bucket_lifecycle_configuration(self, **asked: object) -> Mapping[str, object]:
-        """Return what is removed or moved by its age."""
-
-    def put_bucket_lifecycle_configuration(self, **asked: object) -> object:
-        """Say what is removed or moved by its age."""
-
-    def delete_bucket_lifecycle(self, **asked: object) -> object:
-        """Have nothing removed or moved by its age."""
-
-    def put_bucket_policy(self, **asked: object) -> object:
-        """Say in JSON who may do what."""
-
-
-def _encrypt(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
-    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    client.put_bucket_encryption(
-        Bucket=wish.bucket, ServerSideEncryptionConfiguration={"Rules": [default]}
-    )
-
-
-def _version(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
-    client.put_bucket_versioning(Bucket=wish.bucket, VersioningConfiguration={"Status": "Enabled"})
-
-
-def _close(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
-    client.put_bucket_acl(Bucket=wish.bucket, ACL="private")
-
-
-def _no_lifecycle(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
-    client.delete_bucket_lifecycle(Bucket=wish.bucket)
-
-
-def _without(
-    judges: Judges, client: BucketSettings, wish: Wish, there: Mapping[str, object]
-) -> None:
-    """Take away the rules that do so to what the plan puts there, and no other."""
-    rules = there["Rules"]
-    assert isinstance(rules, list)
-    left = [rule for rule in rules if not judges(rule, wish.places)]
-    if left:
-        client.put_bucket_lifecycle_configuration(
-            Bucket=wish.bucket, LifecycleConfiguration={"Rules": left}
-        )
-    else:
-        _no_lifecycle(client, wish, there)
-
-
-def _restrict(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
-    client.put_bucket_policy(Bucket=wish.bucket, Policy=wish.policy)
-
-
-Mend = Callable[[BucketSettings, Wish, Mapping[str, object]], None]
-"""Mends a bucket of which this is what is to be removed, or less of it."""
-
-_MENDS: Mapping[str, Mend] = {
-    "default-encryption": _encrypt,
-    "versioning": _version,
-    "public-access": _close,
-    "seen-public": _close,
-    "lifecycle-rules": _no_lifecycle,
-    **{see: partial(_without, judges) for see, (judges, _) in LIFECYCLES.items()},
-    _POLICY: _restrict,
-}
-"""By what is looked at, in the order of doing; the rest is not for a bucket's settings to mend."""
-
-
-def _acl(client: BucketSettings, wish: Wish) -> Mapping[str, object]:
-    found = client.get_bucket_acl(Bucket=wish.bucket)
-    return {name: found[name] for name in ("Owner", "Grants") if name in found}
-
-
-def _lifecycle(client: BucketSettings, wish: Wish) -> Mapping[str, object]:
-    return {"Rules": client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]}
-
-
-_REMOVED: Mapping[str, Callable[[BucketSettings, Wish], Mapping[str, object]]] = {
-    "public-access": _acl,
-    "seen-public": _acl,
-    "lifecycle-rules": _lifecycle,
-    **dict.fromkeys(LIFECYCLES, _lifecycle),
-}
-"""What is asked for before it is removed: in the form in which the host takes it again."""

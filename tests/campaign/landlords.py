@@ -18,7 +18,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.verbs.provision import KEPT, provisioned
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.lifecycles import MovedTo
-from hdh_migrate.targets.provisioning import DONE, NOTHING, ProvisionStep, Wish, provision
+from hdh_migrate.targets.mends import Wish
+from hdh_migrate.targets.provisioning import DONE, NOTHING, ProvisionStep, provision
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Reply, SigV4, Transport
 from tests.campaign.desks import desk_of

@@ -27,7 +27,8 @@ from hdh_migrate.session.verbs.run import at_work
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.lifecycles import MovedTo
-from hdh_migrate.targets.provisioning import Wish, provision
+from hdh_migrate.targets.mends import Wish
+from hdh_migrate.targets.provisioning import provision
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import SigV4, Transport

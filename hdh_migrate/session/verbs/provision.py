@@ -20,7 +20,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.buckets import places_in
 from hdh_migrate.session.policy.target_alone import admitted, judge_of
-from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
+from hdh_migrate.targets.mends import Wish
+from hdh_migrate.targets.provisioning import ProvisionStep, provision
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
 

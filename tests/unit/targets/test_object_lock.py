@@ -9,7 +9,8 @@ import pytest
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, StorageError
 from hdh_migrate.model import Place
 from hdh_migrate.targets import profiles
-from hdh_migrate.targets.provisioning import Wish, provision
+from hdh_migrate.targets.mends import Wish
+from hdh_migrate.targets.provisioning import provision
 from hdh_migrate.targets.s3_reader import S3Reader
 from hdh_migrate.transport import Reply
 from tests.support.answers import endpoint, refusal, said, xml

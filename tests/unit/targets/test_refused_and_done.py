@@ -11,8 +11,9 @@ import pytest
 from hdh_migrate.errors import AccessDenied, Permanent
 from hdh_migrate.model import Upload
 from hdh_migrate.targets import profiles
+from hdh_migrate.targets.mends import Wish
 from hdh_migrate.targets.policies import write_policy
-from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
+from hdh_migrate.targets.provisioning import ProvisionStep, provision
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.transport import Reply
 from tests.support.answers import endpoint, refusal, xml
