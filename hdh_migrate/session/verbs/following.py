@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.meanwhile import meanwhile
 from hdh_migrate.session.views.happened import Happened, since
 
 LOOK_SECONDS: Final = 1.0
@@ -25,21 +25,10 @@ def followed(desk: Desk, tell: Callable[[Happened], None] | None) -> Iterator[No
     if tell is None:
         yield
         return
-    follower, over = _Follower(desk, tell), threading.Event()
+    follower = _Follower(desk, tell)
     follower.skip()
-
-    def on_and_on() -> None:
-        while not over.wait(LOOK_SECONDS):
-            follower.look()
-
-    thread = threading.Thread(target=on_and_on, name="journal", daemon=True)
-    thread.start()
-    try:
+    with meanwhile(follower.look, LOOK_SECONDS, "journal"):
         yield
-    finally:
-        over.set()
-        thread.join()
-        follower.look()
 
 
 class _Follower:

@@ -17,6 +17,7 @@ from hdh_migrate.errors import MigrateError, Refused, UsageError
 from hdh_migrate.folders import write_whole
 from hdh_migrate.plan.watching import is_collected
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.meanwhile import meanwhile
 from hdh_migrate.session.views.metrics import metrics_text
 
 _PUBLIC: Final = 0o644
@@ -67,7 +68,7 @@ def measured(desk: Desk, file: Path | None = None) -> Iterator[None]:
 
 @contextmanager
 def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None]:
-    said, over = set[str](), threading.Event()
+    said = set[str]()
 
     def publish() -> None:
         with _noted(_say):
@@ -81,10 +82,6 @@ def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[N
             said.add(why)
             desk.progress.note(f"metrics: {why}; the run goes on")
 
-    def on_and_on() -> None:
-        while not over.wait(seconds):
-            publish()
-
     try:
         text = metrics_text(desk)
     except MigrateError:  # of a ledger that cannot be read the run tells, and leaves word of it
@@ -92,14 +89,8 @@ def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[N
         return
     for sink in sinks:
         sink(text)
-    thread = threading.Thread(target=on_and_on, name="metrics", daemon=True)
-    thread.start()
-    try:
+    with meanwhile(publish, seconds, "metrics"):
         yield
-    finally:
-        over.set()
-        thread.join()
-        publish()
 
 
 @contextmanager
