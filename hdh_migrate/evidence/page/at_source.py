@@ -8,10 +8,9 @@ from typing import Literal
 
 from hdh_migrate.codes import how_many
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
-from hdh_migrate.evidence.lines.stories import cutovers
+from hdh_migrate.evidence.lines.stories import after_deletion, cutovers
 from hdh_migrate.evidence.page.chronicle_lines import PassLine
 from hdh_migrate.evidence.page.gone import REPLACED, gone_of, none_own, told_apart
-from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, summed
 from hdh_migrate.evidence.verifier.members import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hdh_migrate.evidence.lines.planned import StatedByPeople, StatedParty, plan_of
+from hdh_migrate.evidence.lines.planned import PlannedMembers, StatedByPeople, StatedParty, plan_of
 from hdh_migrate.evidence.page.parties import COUNTRIES, EUROPEAN_UNION
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, StatedRotation
@@ -20,8 +20,13 @@ class StatedCountry:
 
 
 def declared_of(predicate: Predicate) -> StatedByPeople:
-    """Return the plan's `report.declared`, empty where it has none."""
-    return (plan_of(predicate).get("report") or {}).get("declared") or {}
+    """Return what people state in a statement's plan, empty where they state nothing."""
+    return declared_in(plan_of(predicate))
+
+
+def declared_in(plan: PlannedMembers) -> StatedByPeople:
+    """Return a plan's `report.declared`, empty where it has none."""
+    return (plan.get("report") or {}).get("declared") or {}
 
 
 def countries(declared: StatedByPeople, said: Callable[[Text], object]) -> dict[str, StatedCountry]:

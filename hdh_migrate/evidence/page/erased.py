@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
-from hdh_migrate.evidence.lines.stories import cutovers
-from hdh_migrate.evidence.page.left import after_deletion
+from hdh_migrate.evidence.lines.stories import after_deletion, cutovers
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import ObjectSum, Predicate, StatedPlace
 from hdh_migrate.frozen import frozen

@@ -7,9 +7,8 @@ from collections.abc import Collection
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.lines.planned import plan_of
-from hdh_migrate.evidence.lines.stories import stories
+from hdh_migrate.evidence.lines.stories import after_deletion, stories
 from hdh_migrate.evidence.page.declared import declared_of
-from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({

@@ -37,7 +37,6 @@ from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.judged import judged
-from hdh_migrate.evidence.page.left import Absences, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
@@ -46,6 +45,7 @@ from hdh_migrate.evidence.page.refused import refused
 from hdh_migrate.evidence.page.rights import vanished_at_source
 from hdh_migrate.evidence.page.sides import by_side, noted
 from hdh_migrate.evidence.page.signing_keys import owner_of
+from hdh_migrate.evidence.page.standing import Absences, standing_of
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.timeline import timeline
 from hdh_migrate.evidence.page.waived import at_once, waiver_lines

@@ -6,7 +6,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.planned import plan_of
 from hdh_migrate.evidence.lines.recount import add_up
-from hdh_migrate.evidence.lines.stories import cutovers, stories
+from hdh_migrate.evidence.lines.stories import after_deletion, cutovers, stories
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars
@@ -23,8 +23,7 @@ from hdh_migrate.evidence.page.gone import (
 )
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
-from hdh_migrate.evidence.page.left import (
-    after_deletion,
+from hdh_migrate.evidence.page.standing import (
     all_back,
     missed_in,
     tallies_of,

@@ -12,10 +12,9 @@ from markupsafe import Markup
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.evidence.lines.absences import LooksInTurn
-from hdh_migrate.evidence.lines.stories import cutovers
+from hdh_migrate.evidence.lines.stories import after_deletion, cutovers
 from hdh_migrate.evidence.page.approved import ApprovalLine
 from hdh_migrate.evidence.page.chronicle import Chronicle
-from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.evidence.page.waived import WaiverLine
 from hdh_migrate.evidence.verifier.members import Predicate, StatedErasure, StatedRotation

@@ -29,11 +29,12 @@ from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
-from hdh_migrate.evidence.lines.planned import StatedByPeople, members_of
+from hdh_migrate.evidence.lines.planned import PlannedMembers, members_of
 from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import (
     copies_until,
+    declared_in,
     former_keys,
     kept_until,
     keys_beside,
@@ -41,16 +42,16 @@ from hdh_migrate.evidence.page.declared import (
 )
 from hdh_migrate.evidence.page.endings import ending_said
 from hdh_migrate.evidence.page.holders import unstored_of
-from hdh_migrate.evidence.page.left import (
+from hdh_migrate.evidence.page.left import told
+from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.page.readers import clashing_permits
+from hdh_migrate.evidence.page.standing import (
     attested_of,
     in_the_clear,
     missed_in,
     recheck_seconds,
     rotated,
-    told,
 )
-from hdh_migrate.evidence.page.page_words import PageWords
-from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, State
@@ -145,7 +146,7 @@ def _standing(
         if cause.severity != Severity.NOTE:
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
-    rotations, declared = rotation_facts(ledger), _declared(desk)
+    rotations, declared = rotation_facts(ledger), declared_in(_planned(desk))
     harm = HarmInTurn.of(ledger.harm())
     grants, erased, stories = accounts(ledger), erasures(ledger), standings(ledger.cutovers())
     return MigrationStanding(
@@ -201,11 +202,9 @@ def _standing(
     )  # fmt: skip
 
 
-def _declared(desk: Desk) -> StatedByPeople:
-    """Return what people state in the plan, in its canonical form."""
-    report = json.loads(desk.loaded.canonical).get("report") or {}
-    found: StatedByPeople | None = report.get("declared")
-    return found or {}
+def _planned(desk: Desk) -> PlannedMembers:
+    """Return the plan in its canonical form, which a statement has."""
+    return members_of(json.loads(desk.loaded.canonical))
 
 
 def _erasing(ledger: SqliteLedger) -> dict[str, HeadersErasing]:
@@ -241,7 +240,7 @@ def _batches(
     stories: Mapping[tuple[str, Track], CutoverStanding],
     harm: HarmInTurn,
 ) -> Iterator[BatchStanding]:
-    plan, known = members_of(json.loads(desk.loaded.canonical)), ledger.datasets()
+    plan, known = _planned(desk), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
     looks, seen = {one["batch"]: one for one in look_facts(ledger)}, _missing(ledger)
     absent = absent_facts(ledger)
