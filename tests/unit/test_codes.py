@@ -144,6 +144,16 @@ def test_what_inventory_says_of_objects_is_as_grave_as_it_does() -> None:
     assert {code.severity for code in selecting.REFUSALS} == {Severity.BLOCKER}
     assert set(selecting.REFUSALS) == {code for code in Code if code.exit is Exit.REFUSED}
     assert Severity.BLOCKER not in {code.severity for code in selecting.NOTED}
+    (noting,) = (
+        node
+        for node in ast.walk(ast.parse(Path(selecting.__file__).read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "_noted"
+    )
+    assert {
+        Code[one.attr]
+        for one in ast.walk(noting)
+        if isinstance(one, ast.Attribute) and getattr(one.value, "id", "") == "Code"
+    } == set(selecting.NOTED), "what `_noted` finds has a text in NOTED, and all of it is found"
 
 
 @pytest.mark.slow

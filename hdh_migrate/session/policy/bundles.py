@@ -13,6 +13,7 @@ from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
@@ -95,8 +96,7 @@ class Bundles:
         found = (
             terms_stated(story.get("terms"))
             for one in self.found
-            for story in one.bundle.predicate["cutovers"]
-            if (story["batch"], story["track"]) == (batch, "cutover")
+            if (story := cutovers(one.bundle.predicate).get(batch)) is not None
         )
         return next((one for one in found if one is not None), None)
 

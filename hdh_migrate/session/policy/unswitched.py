@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from hdh_migrate.errors import LedgerError, MigrateError, Refused
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.evidence.lines.stories import cutovers
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import LEDGER
 from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, standings
@@ -65,12 +66,11 @@ class _SeenStage(NamedTuple):
 
 def _in_bundles(bundles: Bundles) -> Iterator[_SeenStage]:
     for one in bundles.found:
-        for story in one.bundle.predicate["cutovers"]:
-            if story["track"] == Track.CUTOVER:
-                yield _SeenStage(
-                    one.ledger, one.seen.events, story["batch"], story["stage"],
-                    f"the bundle of {one.written}",
-                )  # fmt: skip
+        for batch, story in cutovers(one.bundle.predicate).items():
+            yield _SeenStage(
+                one.ledger, one.seen.events, batch, story["stage"],
+                f"the bundle of {one.written}",
+            )  # fmt: skip
 
 
 def _in_copies(desk: Desk) -> Iterator[_SeenStage]:
