@@ -16,7 +16,7 @@ from hdh_migrate.evidence.dossier.facts import (
     EgressDossier,
 )
 from hdh_migrate.evidence.dossier.page import render_dossier
-from hdh_migrate.evidence.page.html import SignedBy
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.evidence.signatures.dsse import STATEMENT
 from hdh_migrate.evidence.signatures.envelopes import is_signed_by, verify_envelope
 from hdh_migrate.evidence.signatures.signing import TrustedKey

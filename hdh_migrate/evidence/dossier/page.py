@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 from hdh_migrate.evidence.dossier.facts import DossierRow, EgressDossier
 from hdh_migrate.evidence.dossier.words import DOSSIER
 from hdh_migrate.evidence.page.compiled import environment
-from hdh_migrate.evidence.page.html import SignedBy
 from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 ROWS_SHOWN: Final = 22

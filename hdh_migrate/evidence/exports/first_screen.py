@@ -14,7 +14,8 @@ from jinja2 import TemplateError
 
 from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
-from hdh_migrate.evidence.page.html import SignedBy, render_report
+from hdh_migrate.evidence.page.html import render_report
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.frozen import frozen

@@ -28,7 +28,7 @@ class PageWords:
     """Sentences and quantities of one language, as markup that is ours and hence safe."""
 
     def __init__(self, language: str, catalogue: Mapping[str, Text] = CATALOGUE) -> None:
-        self._language = language
+        self.language = language
         self._catalogue = catalogue
         self._reader = LOCALES[language]
 
@@ -40,7 +40,7 @@ class PageWords:
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
         singular = n in self._reader.singular
-        said = _written(self._catalogue[key], self._language, singular=singular)
+        said = _written(self._catalogue[key], self.language, singular=singular)
         if "{" not in said:
             return said
         if n is not None:
@@ -49,7 +49,7 @@ class PageWords:
 
     def said(self, text: Text) -> Markup:
         """Return a sentence that stands beside data and not in the catalogue."""
-        return _written(text, self._language)
+        return _written(text, self.language)
 
     def remedy(self, code: str) -> list[Markup]:
         """Return what is safe where there is such a finding and what to do; of a note nothing."""
@@ -66,7 +66,7 @@ class PageWords:
         """Return what a word of a plan or a journal is called; one without a name is itself."""
         key = f"{group}.{value}"
         sentence = self._catalogue.get(key)
-        return value if sentence is None else _written(sentence, self._language)
+        return value if sentence is None else _written(sentence, self.language)
 
     def counted(self, group: str, value: str, n: int) -> Markup | str:
         """Return so many of what a journal counts; what has no name is called as it is there."""
@@ -89,7 +89,7 @@ class PageWords:
     def message(self, finding: FindingRecord) -> Markup | str:
         """Return what a finding says; its original text is never shown in another language."""
         text = finding["message"]
-        if self._language != "fr":
+        if self.language != "fr":
             return text
         said = french(text)
         return elsewhere(finding["number"]) if said is None else said
@@ -100,11 +100,11 @@ class PageWords:
         That a rule of the plan excludes, its place on the page says already.
         """
         rule = left["rule"].removeprefix("exclude ")
-        return RULES.get(rule, rule) if self._language == "fr" else rule
+        return RULES.get(rule, rule) if self.language == "fr" else rule
 
     def reason(self, left: Mapping[str, str]) -> Markup | str:
         """Return why a rule left objects behind: the plan's words, or the page's for our own."""
-        own = french(left["reason"]) if self._language == "fr" and left["rule"] in RULES else None
+        own = french(left["reason"]) if self.language == "fr" and left["rule"] in RULES else None
         return left["reason"] if own is None else own
 
     def condition(self, what: str) -> Markup | None:
@@ -117,11 +117,11 @@ class PageWords:
 
     def difference(self, line: str) -> Markup:
         """Return how two plans differ in one place; the place and its values are the plan's own."""
-        found = said_difference(line, self._language)
+        found = said_difference(line, self.language)
         if not found.changes:
             return escape(found.place)
-        colon = f"{NBSP}: " if self._language == "fr" else ": "
-        semicolon = f"{NNBSP}; " if self._language == "fr" else "; "
+        colon = f"{NBSP}: " if self.language == "fr" else ": "
+        semicolon = f"{NNBSP}; " if self.language == "fr" else "; "
         about = "" if found.about is None else f"{found.about[:1].upper()}{found.about[1:]} "
         return Markup('{}<code>{}</code>{}<span class="name">{}</span>').format(
             about, found.place, colon, semicolon.join(found.changes)

@@ -17,7 +17,8 @@ from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.findings import GravestFindings
-from hdh_migrate.evidence.page.html import SignedBy, render_report
+from hdh_migrate.evidence.page.html import render_report
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.evidence.reading import OF_NO_FORM, CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate

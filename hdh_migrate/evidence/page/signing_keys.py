@@ -6,12 +6,19 @@ proves it: a person is asked for his fingerprint.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from hdh_migrate.evidence.lines.planned import StatedByPeople, StatedParty
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen_row
+
+
+class SignedBy(NamedTuple):
+    """What a page shows of the key that signs."""
+
+    key_id: str
+    fingerprint: str
 
 
 @frozen_row

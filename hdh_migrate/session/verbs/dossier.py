@@ -25,7 +25,7 @@ from hdh_migrate.evidence.dossier.facts import (
     JournalReference,
 )
 from hdh_migrate.evidence.dossier.page import render_dossier
-from hdh_migrate.evidence.page.html import SignedBy
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.evidence.signatures.checkpoint import Watched
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.fixity import canonical_json, sha256_hex

@@ -110,7 +110,10 @@ def situations() -> Iterator[dict[str, Any]]:
         some = {**NONE, "new": many}
         lacking = {"new": many, "changed": many, "gone": 0}
         for said in ({**LATE, "source": some}, UNLISTED, {**LET_GO, "target": lacking}):
-            yield {"cutovers": [story(said, not_ours_before_the_switch=many)] * many}
+            yield {"cutovers": [
+                story(said, batch=batch, not_ours_before_the_switch=many)
+                for batch in ("pilot", "later")[:many]
+            ]}  # fmt: skip
         yield {"months": [*[given_up(), aborted()] * many, probed(many)]}
     for said in (CLEAN, UNSAID):
         yield {"cutovers": [story(said)]}

@@ -31,7 +31,7 @@ from hdh_migrate.evidence.dossier.facts import (
     JournalReference,
 )
 from hdh_migrate.evidence.dossier.page import ROWS_SHOWN, render_dossier
-from hdh_migrate.evidence.page.html import SignedBy
+from hdh_migrate.evidence.page.signing_keys import SignedBy
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
