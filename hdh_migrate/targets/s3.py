@@ -257,7 +257,7 @@ class S3Writer(S3Reader):
         if times < CONFLICTS_MAX:
             return None
         del self._conflicts[upload.upload_id]
-        return Missing(f"{error}, {times} times: this upload makes no object any more")
+        return Missing(f"{error}, again and again: this upload makes no object any more")
 
     def _replacing(self, upload: Upload, parts: Sequence[tuple[int, str]], replaces: str) -> None:
         """Complete an upload in the place of exactly this ETag, or of nothing."""

@@ -291,6 +291,16 @@ OF_STORES: Final = (
         "{what} : la cible redirige ailleurs ; non suivi (HTTP\u00a0{status})",
     ),
     MessageForm(
+        "{what:term}: {code:word} (HTTP {status:number}): it lies in an archive class, restore it"
+        " at the host first",
+        "{what} : réponse {code} (HTTP\u00a0{status}) : l'objet est dans une classe d'archive ; le"
+        " restaurer d'abord chez l'hébergeur",
+    ),
+    MessageForm(
+        "{said:message}, again and again: this upload makes no object any more",
+        "{said}, plusieurs fois de suite : cet envoi ne donne plus d'objet",
+    ),
+    MessageForm(
         "{what:term}: no reason given (HTTP {status:number})",
         "{what} : refus sans motif (HTTP\u00a0{status})",
     ),
