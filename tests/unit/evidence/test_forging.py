@@ -24,6 +24,7 @@ from tests.unit.evidence.forgery import Desk, resummed
 
 pytestmark = pytest.mark.slow
 
+WALK = "python -m tests.campaign.forging --bundle specimens --share 1 --of KIND --write"
 SEED = 20
 WALKED = (11, 5)
 """Seeds of the walks that the record is of."""
@@ -72,7 +73,7 @@ def test_what_an_insider_changes_is_refused_or_in_the_table(
     unknown = {
         member for member in judged.members if member.member not in record.get(member.where, {})
     }
-    assert unknown == set()  # `python -m tests.campaign.forging --help` says how to walk it
+    assert unknown == set(), f"walk each: {WALK}"
 
 
 def test_what_the_table_says_is_taken(folder: Path, record: word.Record) -> None:
@@ -112,10 +113,7 @@ def not_taken(
 
 
 def test_every_member_of_every_event_was_changed(record: word.Record) -> None:
-    """A new one is named here until it was walked.
-
-    `python -m tests.campaign.forging --bundle specimens --share 1 --of KIND --write` does that.
-    """
+    """A new one is named here until it was walked."""
     lacking = {
         f"{kind}: {one.name}"
         for kind, of in KINDS.items()
@@ -124,7 +122,7 @@ def test_every_member_of_every_event_was_changed(record: word.Record) -> None:
         and one.name
         not in {name.partition("[")[0].partition(".")[0] for name in record.get(kind, ())}
     }
-    assert lacking == set()
+    assert lacking == set(), f"walk each: {WALK}"
 
 
 def test_the_page_has_the_table_of_the_record(record: word.Record) -> None:

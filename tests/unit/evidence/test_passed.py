@@ -156,7 +156,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 
 def test_every_kind_of_event_has_its_place_or_lets_nothing_pass() -> None:
     assert PLACES.keys() & NOTHING_PASSES.keys() == set()
-    assert PLACES.keys() | NOTHING_PASSES.keys() == KINDS.keys()
+    assert PLACES.keys() | NOTHING_PASSES.keys() == KINDS.keys(), (
+        "give each kind the sentence that tells of it in PLACES, or in NOTHING_PASSES the reason"
+        " why none needs to"
+    )
 
 
 def test_every_place_is_a_sentence_of_the_page() -> None:
