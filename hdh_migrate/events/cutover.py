@@ -268,7 +268,7 @@ class CutoverRollingBack(OfCutover):
 
 @json_form
 class CutoverRolledBack(OfCutover):
-    """The pointer has its old value; `switched`: it had the new one in between."""
+    """It is taken back; `switched`: the pointer had the new value, and got its old one."""
 
     kind: ClassVar[str] = "cutover-rolled-back"
     switched: bool

@@ -247,6 +247,13 @@ class ConsumerWrites(TypedDict):
     hint: str | None
 
 
+class PointerNow(TypedDict):
+    """Which value the pointer had when a rollback was done, looked at last; None: nobody knows."""
+
+    has: Literal["old", "new", "another"] | None
+    told: str
+
+
 class SourceSince(TypedDict):
     """What the source lists that consumers are led to again, against what was moved of it.
 
@@ -265,6 +272,7 @@ class RolledBack(CutoverFact):
     `source` is null where nothing had been switched: then nobody was led anywhere.
     """
 
+    pointer_now: PointerNow
     source: SourceSince | None
     written: Written
     names: str | None

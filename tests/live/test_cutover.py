@@ -209,7 +209,8 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     assert "changed by somebody else" in site.cutover("start", expect=3).err
     assert site.pointer == "https://elsewhere.example/"
 
-    site.cutover("rollback", expect=0)  # gives this start up, and its approvals with it
+    gave_up = site.cutover("rollback", expect=4).out  # this start, and its approvals with it
+    assert "somebody else changed the pointer: it is https://elsewhere.example/" in gave_up
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.pointer = "https://third.example/?sig=abcdefghijklmnopqrstu"
@@ -224,8 +225,17 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     assert not any(value in kept for value in ("third.example", "elsewhere.example", NEW, OLD))
 
     site.pointer = "https://elsewhere.example/"
-    site.cutover("rollback", expect=0)
+    assert "the pointer has its old value" in site.cutover("rollback", expect=0).out
     assert site.status()["stage"] == "rolled back"
+    site.pointer = NEW  # somebody leads consumers to the target again, and nobody asked the tool
+    again = site.cutover("rollback", expect=4).out
+    assert "somebody else gave the pointer the value of the switch" in again
+    assert "set it by its own means to https://elsewhere.example/" in again
+    assert "the source" not in again
+    (site.folder / "pointer.json").unlink()
+    told = site.cutover("rollback", "--json", expect=4).json["pointer_now"]
+    assert told["has"] is None
+    assert "is not known" in told["told"]
 
 
 @prepared(moved)

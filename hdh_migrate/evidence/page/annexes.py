@@ -355,7 +355,7 @@ ANNEXES: dict[str, Text] = {
     "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),
     "stage.fallback window": Text("faite, retour encore possible", "done, rollback still possible"),
     "stage.rolling back": Text("retour en cours", "rolling back"),
-    "stage.rolled back": Text("annulée, pointeur remis", "rolled back"),
+    "stage.rolled back": Text("annulée", "rolled back"),
     "stage.finalized": Text("définitive", "finalized"),
     "stage.decommission under way": Text("suppression en cours", "deletion under way"),
     "stage.decommission requested": Text("suppression demandée", "deletion requested"),

@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
 from hdh_migrate.pipeline.cutover.switch import resolve
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
-from hdh_migrate.results.switches import ConsumerWrites, Written
+from hdh_migrate.results.switches import ConsumerWrites, PointerNow, Written
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
@@ -40,7 +40,7 @@ def roll_back(scene: Scene) -> ConsumerWrites:
         StorageError: the pointer is restored, but the target could not be listed.
     """
     restore(scene.back)
-    with after_restoring():
+    with after_restoring(scene.back):
         return count(scene)
 
 
@@ -98,14 +98,45 @@ def _old_value(back: Back, now: CutoverStanding) -> str:
     return old
 
 
+def pointer_now(back: Back) -> PointerNow:
+    """Return which value the pointer has at this moment, and how to say it; nothing is changed.
+
+    A rollback that is given again, or listed for hours, proves nothing of who set it since.
+    """
+    now = back.standing()
+    try:
+        value = back.retry(back.pointer.read)
+    except StorageError as error:
+        return {"has": None, "told": f"which value the pointer has now is not known: {error}"}
+    if text_digest(value) == now.old_sha256:
+        return {"has": "old", "told": "the pointer has its old value"}
+    old = back.remembered(now.old_sha256)
+    way = (
+        ""
+        if old is None
+        else f"; set it by its own means to {back.shown(old)}, if it is to go back"
+    )
+    if value == back.value:
+        return {
+            "has": "new",
+            "told": "somebody else gave the pointer the value of the switch, and consumers are led"
+            f" to the target; it is left as it is{way}",
+        }
+    return {
+        "has": "another",
+        "told": f"somebody else changed the pointer: it is {back.shown(value)}; it is left as it"
+        f" is{way}",
+    }
+
+
 @contextmanager
-def after_restoring() -> Iterator[None]:
-    """Add to any error of the listing that the pointer has been restored."""
+def after_restoring(back: Back) -> Iterator[None]:
+    """Add to any error of the listing what the pointer is by then."""
     try:
         yield
     except MigrateError as error:
         error.hint = (
-            "the pointer has its old value again, but what consumers wrote to the target is not"
+            f"{pointer_now(back)['told']}, but what consumers wrote to the target is not"
             f" listed yet: {error.hint or _AGAIN}"
         )
         raise

@@ -11,12 +11,11 @@ from hdh_migrate.errors import ApprovalMissing, Refused, SmokeFailed
 from hdh_migrate.events.cutover import CutoverOpen
 from hdh_migrate.pipeline.cutover import freeze, gates, smoke
 from hdh_migrate.pipeline.cutover.delta import Delta
-from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.rollback import pointer_now, roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun
 from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
 from hdh_migrate.pipeline.projections.standing import (
     BEFORE_SWITCH,
-    FINAL,
     CutoverStage,
     CutoverStanding,
 )
@@ -36,9 +35,7 @@ def start(scene: Scene) -> CutoverStanding:
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
     now = resolve(scene.back, scene.standing())
-    if now.stage in FINAL:
-        return now
-    if now.stage is CutoverStage.OPEN:
+    if now.stage in gates.CUT_OVER:
         demand_switched(scene)
         return now
     if now.stage is CutoverStage.ROLLING_BACK:
@@ -141,6 +138,7 @@ def open_window(scene: Scene) -> CutoverStanding:
 
     Raises:
         ClocksDiffer: it cannot be learned when the window ends; it is not opened.
+        PointerMoved: somebody changed the pointer while they ran.
         SmokeFailed: the pointer stays switched, unless the plan says to roll back by itself.
     """
     root = scene.standing().root
@@ -152,9 +150,10 @@ def open_window(scene: Scene) -> CutoverStanding:
             raise
         rolled_back = roll_back(scene)
         raise SmokeFailed(
-            f"{error}\nrolled back, as the plan says; the pointer has its old value again",
+            f"{error}\nrolled back, as the plan says; {pointer_now(scene.back)['told']}",
             hint=rolled_back["hint"],
         ) from error
+    demand_switched(scene)  # programs may take an hour, and open nothing but what consumers see
     until = later(scene.judged("window").latest, scene.terms.window_seconds)
     scene.note(CutoverOpen(**scene.about, until=until))
     return scene.standing()

@@ -26,7 +26,12 @@ from hdh_migrate.fixity import text_digest
 from hdh_migrate.pipeline.cutover import gates
 from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale
 from hdh_migrate.pipeline.excused import rested_on
-from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
+from hdh_migrate.pipeline.projections.standing import (
+    BEFORE_SWITCH,
+    FINAL,
+    CutoverStage,
+    CutoverStanding,
+)
 
 _WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
@@ -144,10 +149,12 @@ def demand_switched(scene: Scene) -> None:
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         why = "the pointer was switched, and does not have the new value any more"
         scene.waits("pointer-moved", [why])
+        back = f'go back with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"'
+        if scene.standing().stage in FINAL:
+            back = "see where consumers are led: this batch is final, and no rollback sets it back"
         raise PointerMoved(
             f"{why}: somebody else changed it",
-            hint="find out who and why; then set it to the new value and start again, or go back"
-            f' with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
+            hint="find out who and why; then set it to the new value and start again, or " + back,
         )
 
 

@@ -13,7 +13,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
-from hdh_migrate.pipeline.cutover.rollback import after_restoring, count, restore
+from hdh_migrate.pipeline.cutover.rollback import after_restoring, count, pointer_now, restore
 from hdh_migrate.pipeline.cutover.scene import (
     Back,
     Consumer,
@@ -101,8 +101,9 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
         vault, state = Vault.open(desk.loaded.base), desk.ledger_path.parent
         pointer = open_pointer(plan, section, vault, state)
-        restore(_back(desk, ledger, pointer.thing, section.value, batch))
-        with after_restoring():
+        back = _back(desk, ledger, pointer.thing, section.value, batch)
+        restore(back)
+        with after_restoring(back):
             take_in(ledger, desk.ledger_path)
             services = desk.services(write=False)
             services.transports = (*services.transports, ("source", transport))
@@ -123,7 +124,9 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
                 switched = bool(writes["written"])  # else nobody was led to the target
                 source = source_since(scene) if switched else None
                 lines = _lines(writes) if show_names else []
-                return {**writes, **_fact(scene), "lines": lines, "source": source}
+                seen = pointer_now(back)  # last: what was listed may have taken hours
+                return {**writes, **_fact(scene), "lines": lines, "source": source,
+                        "pointer_now": seen}  # fmt: skip
 
 
 def _lines(writes: ConsumerWrites) -> list[str]:

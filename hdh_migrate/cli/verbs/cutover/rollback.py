@@ -32,14 +32,17 @@ def rollback(
         plan,
         lambda desk: session.rollback(desk, batch, show_names=show_names),
     )  # fmt: skip
-    lines = [f"batch {batch}: {result['stage']}; the pointer has its old value"]
+    pointer = result["pointer_now"]
+    back = pointer["has"] == "old"
+    lines = [f"batch {batch}: {result['stage']}; {visible(pointer['told'])}"]
     lines += [result["hint"]] if result["hint"] else []
     lines += [visible(line) for line in result["lines"]]
     source = result["source"]
-    lines += _source(source) if source is not None else []
+    lines += _source(source) if back and source is not None else []
     task.out.result(result, "\n".join(lines))
     lacks = source is not None and (source["gone"] or source["unread"] is not None)
-    return Exit.FINDINGS if lacks or any(result["written"].values()) else Exit.OK
+    open_ = not back or lacks or any(result["written"].values())
+    return Exit.FINDINGS if open_ else Exit.OK
 
 
 def _source(source: SourceSince) -> list[str]:

@@ -23,7 +23,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.cutover import ListingDifferences, Track
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
-from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.rollback import pointer_now, roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.fences.fence import fence_key
@@ -120,6 +120,26 @@ def test_a_rollback_does_not_wait_for_a_target_that_is_away(switched: Affair) ->
     assert switched.act(roll_back)["written"] == {"new": 0, "changed": 0, "gone": 0}
     assert switched.pointer.swaps == [(OLD, NEW), (NEW, OLD)]
     assert switched.act(roll_back)["stage"] == "rolled back"
+
+
+@pytest.mark.parametrize(
+    ("value", "has", "told"),
+    [(OLD, "old", "the pointer has its old value"), (NEW, "new", "consumers are led to the target"),
+     ("s3://third/", "another", "it is <s3://>; it is left as it is; set it by its own means"),
+     (None, None, "which value the pointer has now is not known: 503")],
+)  # fmt: skip
+def test_what_was_rolled_back_is_not_believed_to_be_so_still(
+    switched: Affair, value: str | None, has: str | None, told: str
+) -> None:
+    switched.act(roll_back)
+    if value is None:
+        switched.script.always("pointer read", Throttled("503"))
+    else:
+        switched.pointer.value = value
+    seen = switched.act(lambda scene: pointer_now(scene.back))
+    assert seen["has"] == has
+    assert told in seen["told"]
+    assert switched.pointer.value == (value or OLD), "nothing is set by looking"
 
 
 def test_a_rollback_that_fails_stops_and_says_exactly_how_it_stands(switched: Affair) -> None:

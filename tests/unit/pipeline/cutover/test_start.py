@@ -459,6 +459,24 @@ def test_a_switched_pointer_that_was_changed_by_hand_is_told(affair: Affair) -> 
     assert affair.standing().stage is CutoverStage.OPEN
     affair.pointer.value = NEW
     assert affair.act(start).stage is CutoverStage.OPEN
+    affair.approve("finalize")
+    affair.act(finalize, "agreed")
+    assert affair.act(start).stage is CutoverStage.FINALIZED
+    affair.pointer.value = OLD  # "is switched" is said of what is, final or not
+    with pytest.raises(PointerMoved, match="does not have the new value any more") as moved:
+        affair.act(start)
+    assert "no rollback sets it back" in (moved.value.hint or "")
+
+
+def test_a_pointer_that_is_changed_during_the_smoke_tests_opens_no_window(affair: Affair) -> None:
+    def move() -> None:
+        affair.pointer.value = OLD
+
+    affair.programs = [program("site", act=move)]
+    with pytest.raises(PointerMoved, match="does not have the new value any more"):
+        affair.act(start)
+    assert affair.standing().stage is CutoverStage.SWITCHED
+    assert affair.standing().window_until is None
 
 
 def test_a_new_value_that_somebody_else_set_is_a_blocker(affair: Affair) -> None:
