@@ -17,6 +17,15 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _TLS_ERRORS = frozenset(
     (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
 )
+_WHY = {
+    "expired": "it has expired",
+    "not yet valid": "it is not valid yet",
+    "self-signed": "an authority that is not trusted here signed it, or it signed itself",
+    "issuer": "no authority that is trusted here signed it",
+    "subject name": "it is that of another host name",
+    "trust anchors": "the file of trusted authorities cannot be read",
+}
+"""What is wrong, by a word of what libcurl says: versions and TLS libraries say it differently."""
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
@@ -61,7 +70,7 @@ def translated(error: pycurl.error, url: str, status: int) -> StorageError:
     host = urlsplit(url).netloc
     if code in _TLS_ERRORS:
         return HostRefused(
-            f"{host}: the server's certificate does not verify",
+            f"{host}: the server's certificate does not verify{_why(text)}",
             hint="nothing was sent; check the endpoint, the clock and the CA bundle",
         )
     if code == pycurl.E_SSL_PINNEDPUBKEYNOTMATCH:
@@ -74,3 +83,9 @@ def translated(error: pycurl.error, url: str, status: int) -> StorageError:
     if code == pycurl.E_PARTIAL_FILE:
         return ShortRead(f"{host}: the reply ended early")
     return ConnectionLost(f"{host}: {text or 'connection failed'} (libcurl {code})")
+
+
+def _why(text: str) -> str:
+    """Return what is wrong with a certificate, in words of ours; nothing where it is not told."""
+    heard = text.lower().replace("self signed", "self-signed")
+    return next((f": {words}" for word, words in _WHY.items() if word in heard), "")
