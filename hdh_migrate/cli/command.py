@@ -241,10 +241,11 @@ class Task:
                 self.asks_nobody = True
         except (KeyboardInterrupt, typer.Abort):
             code = self._cut_short()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is told, and is the end
+            from hdh_migrate.cli.unforeseen import trace, unforeseen
+
             if self.verbose > 1:
-                raise
-            from hdh_migrate.cli.unforeseen import unforeseen
+                self.out.say(trace(error))
 
             error_shown = unforeseen(error)
             self._fail(error_shown)

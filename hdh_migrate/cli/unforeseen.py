@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from traceback import extract_tb
+from traceback import extract_tb, format_exception
 
 from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Refused, Starved
 from hdh_migrate.folders import FULL
@@ -37,6 +37,11 @@ def unforeseen(error: Exception) -> MigrateError:
         f"a fault of ours: {type(error).__name__} at {_place(error)}",
         hint="nothing is lost; run the same command again with -vv and report what it says",
     )
+
+
+def trace(error: Exception) -> str:
+    """Return the way that an error came, for whoever asked for everything; it may name objects."""
+    return "".join(format_exception(error)).rstrip()
 
 
 def _foreign(error: ModuleNotFoundError) -> str | None:

@@ -59,6 +59,7 @@ class RunLock:
         Raises:
             LedgerLocked: another run holds it; its process and machine are named.
             LedgerError: it cannot be made or locked.
+            NoSpace: the disk is full.
         """
         self._handle = opened(path)
         try:
@@ -72,12 +73,13 @@ class RunLock:
             raise withheld(path, "cannot be locked", error) from error
         with suppress(OSError):  # a file system may not have it: then nobody can ask
             fcntl.fcntl(self._handle, fcntl.F_OFD_SETLK, _whole(fcntl.F_WRLCK))
-        os.ftruncate(self._handle, 0)
-        os.pwrite(
-            self._handle,
-            json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(),
-            0,
-        )
+        said = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
+        try:
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, said, 0)
+        except OSError as error:
+            os.close(self._handle)
+            raise withheld(path, "cannot be written", error) from error
 
     def release(self) -> None:
         """Let the next run have it."""

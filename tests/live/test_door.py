@@ -195,7 +195,9 @@ def test_every_request_waits_for_its_bucket_before_it_is_sent(
 @WAYS
 def test_an_unknown_authority_is_told_nothing(ask: Ask, server: Heard, tmp_path: Path) -> None:
     other = Authority(tmp_path, "other")
-    refused(ask, target(server.port, tls=trusting(other)), "no authority that is trusted here signed it")
+    refused(
+        ask, target(server.port, tls=trusting(other)), "no authority that is trusted here signed it"
+    )
     refused(ask, target(server.port), "certificate does not verify")
     assert server.requests == []
 
@@ -203,14 +205,22 @@ def test_an_unknown_authority_is_told_nothing(ask: Ask, server: Heard, tmp_path:
 @WAYS
 def test_a_certificate_of_another_host_is_told_nothing(ask: Ask, authority: Authority) -> None:
     with https(authority.issue("s3.nl-ams.example.com"), body=LISTING) as heard:
-        refused(ask, target(heard.port, tls=trusting(authority)), "certificate does not verify: it is that of another host name")
+        refused(
+            ask,
+            target(heard.port, tls=trusting(authority)),
+            "certificate does not verify: it is that of another host name",
+        )
         assert heard.requests == []
 
 
 @WAYS
 def test_an_expired_certificate_is_told_nothing(ask: Ask, authority: Authority) -> None:
     with https(authority.issue(HOST, days=-1), body=LISTING) as heard:
-        refused(ask, target(heard.port, tls=trusting(authority)), "certificate does not verify: it has expired")
+        refused(
+            ask,
+            target(heard.port, tls=trusting(authority)),
+            "certificate does not verify: it has expired",
+        )
         assert heard.requests == []
 
 

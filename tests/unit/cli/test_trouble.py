@@ -78,9 +78,14 @@ def test_a_store_that_answers_what_no_store_may_is_refused_and_not_unexpected() 
     assert ended(Permanent("the target redirects elsewhere; not followed")) == Exit.REFUSED
 
 
-def test_who_asks_for_everything_gets_the_trace() -> None:
-    with pytest.raises(KeyError):
-        Task(as_json=False, verbose=2).run(raising(KeyError("x")))
+def test_who_asks_for_everything_gets_the_trace_and_the_same_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/lock")
+    assert ended(full, verbose=2) == Exit.STOPPED
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback (most recent call last):\n")
+    assert "\nerror: /state/lock: no space left on the disk\nhint: make room" in told
 
 
 def test_no_result_can_drive_a_terminal_or_begin_a_line_of_its_own(

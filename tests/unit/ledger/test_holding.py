@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import LedgerError, LedgerLocked
+from hdh_migrate.errors import LedgerError, LedgerLocked, NoSpace
 from hdh_migrate.ledger.holding import RunLock, holder
+from tests.support.narrow import files_of_at_most
 
 
 @pytest.mark.slow
@@ -34,6 +35,18 @@ def test_who_holds_it_is_told_to_others_and_to_the_same_process(tmp_path: Path) 
     assert holder(path) == told  # who was refused has taken nothing away
     lock.release()
     assert holder(path) is None
+
+
+def test_a_full_disk_is_named_where_it_is_full_and_holds_nobody_up_afterwards(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lock"
+    with (
+        files_of_at_most(0),
+        pytest.raises(NoSpace, match=f"{path}: cannot be written: no space left on the disk"),
+    ):
+        RunLock(path)
+    RunLock(path).release()
 
 
 def test_a_pid_that_is_there_again_is_no_run(tmp_path: Path) -> None:
