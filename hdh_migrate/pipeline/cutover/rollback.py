@@ -20,7 +20,7 @@ from hdh_migrate.model import FREEZE_TRIAL
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.gates import MEND
 from hdh_migrate.pipeline.cutover.holdings import Holdings
-from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
+from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, telling
 from hdh_migrate.pipeline.cutover.switch import resolve
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.results.switches import ConsumerWrites, PointerNow, Written
@@ -71,11 +71,13 @@ def restore(back: Back) -> None:
             return
         old = _old_value(back, now)
         if now.stage is not CutoverStage.ROLLING_BACK:
-            back.note(CutoverRollingBack(**back.about, user=back.user))
+            with telling("the pointer was not touched"):
+                back.note(CutoverRollingBack(**back.about, user=back.user))
         back.retry(partial(back.pointer.swap, expected=back.value, new=old))
     except StorageError as error:
         raise _failed(back, error) from error
-    back.note(CutoverRolledBack(**back.about, switched=True, guard=back.pointer.guard))
+    with telling("the pointer has its old value, and only its receipt could not be written"):
+        back.note(CutoverRolledBack(**back.about, switched=True, guard=back.pointer.guard))
 
 
 def _old_value(back: Back, now: CutoverStanding) -> str:
@@ -208,10 +210,14 @@ def _failed(back: Back, error: MigrateError) -> MigrateError:
     """Stop here: raise an error that says exactly what the state is and what people can do."""
     now = back.standing()
     exact, shown = (_runbook(back, now, error, exact=exact) for exact in (True, False))
-    with back.drawer.open(_name(back, RUNBOOK)) as file:
-        file.write(exact)
-    back.stopped_by("rollback-failed", error)
-    failure = MigrateError(shown, hint=f"this runbook, with exact values, stands in {_where(back)}")
+    hint = f"this runbook, with exact values, stands in {_where(back)}"
+    try:
+        with back.drawer.open(_name(back, RUNBOOK)) as file:
+            file.write(exact)
+        back.stopped_by("rollback-failed", error)
+    except (MigrateError, OSError) as unkept:  # a full disk, too, takes it from nobody's eyes
+        hint = f"this runbook could not be kept: {unkept}"
+    failure = MigrateError(shown, hint=hint)
     failure.exit_code = error.exit_code
     return failure
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field
 from typing import Protocol, TextIO
 
@@ -250,6 +250,16 @@ class Scene(Story):
             retry=self.ctx.retry, pointer=self.pointer, value=self.value,
             drawer=self.drawer, shown=self.shown,
         )  # fmt: skip
+
+
+@contextmanager
+def telling(how: str) -> Iterator[None]:
+    """Begin the hint of any error with how the pointer is: a full disk says nothing of it."""
+    try:
+        yield
+    except MigrateError as error:
+        error.hint = how if error.hint is None else f"{how}; {error.hint}"
+        raise
 
 
 def begun(scene: Scene, old: str) -> CutoverBegun:

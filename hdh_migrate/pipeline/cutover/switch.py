@@ -24,7 +24,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.pipeline.cutover import gates
-from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale
+from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, telling
 from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.projections.standing import (
     BEFORE_SWITCH,
@@ -86,14 +86,16 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
         scene.waits("pointer-moved", ["the pointer changed at the last moment"])
         raise
     except StorageError as error:
-        scene.stopped_by("switch-unknown", error)
+        with telling("whether the pointer was switched is not known: the next start asks it"):
+            scene.stopped_by("switch-unknown", error)
         raise
     guard = scene.pointer.guard  # a host that keeps no conditions was found out by now
-    scene.note(
-        CutoverSwitched(
-            **scene.about, found=False, late=False, guard=guard, guard_found=guard
-        )
-    )  # fmt: skip
+    with telling("the pointer IS switched, and only its receipt could not be written"):
+        scene.note(
+            CutoverSwitched(
+                **scene.about, found=False, late=False, guard=guard, guard_found=guard
+            )
+        )  # fmt: skip
 
 
 def _withdraw(tale: Tale, why: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import io
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from hdh_migrate.errors import (
     Fenced,
     LedgerDamaged,
     MigrateError,
+    NoSpace,
     PointerMoved,
     Refused,
     SwitchHeld,
@@ -32,7 +35,8 @@ from hdh_migrate.pipeline.fences.post import Owner
 from hdh_migrate.pipeline.projections.facts import cutover_facts
 from hdh_migrate.pipeline.projections.standing import CutoverStage
 from hdh_migrate.results.switches import CutoverFact
-from tests.support.cutover import NEW, OLD, Affair, names, program
+from tests.support.cutover import NEW, OLD, Affair, FakeDrawer, FakePointer, names, program
+from tests.support.narrow import files_of_at_most
 from tests.support.script import Killed, Point
 from tests.support.world import RUN_TAG
 
@@ -169,6 +173,55 @@ def test_a_rollback_of_a_pointer_that_does_not_answer_can_be_run_again(switched:
     assert switched.standing().stage is CutoverStage.ROLLING_BACK
     switched.act(roll_back)
     assert switched.pointer.value == OLD
+
+
+class Filling(FakePointer):
+    """A pointer on the disk of the state folder: what sets it takes the last of its room."""
+
+    def __init__(self, affair: Affair) -> None:
+        super().__init__(affair.script, affair.pointer.value)
+        self.full = ExitStack()
+
+    def swap(self, *, expected: str, new: str) -> None:
+        super().swap(expected=expected, new=new)
+        self.full.enter_context(files_of_at_most(0))
+
+
+def test_a_disk_that_is_full_once_the_pointer_is_set_hides_from_nobody_that_it_is(
+    affair: Affair,
+) -> None:
+    for verb, hint, stage, done in (
+        (start, "the pointer IS switched", CutoverStage.SWITCHING, CutoverStage.OPEN),
+        (roll_back, "the pointer has its old value", CutoverStage.ROLLING_BACK,
+         CutoverStage.ROLLED_BACK),
+    ):  # fmt: skip
+        affair.pointer = pointer = Filling(affair)
+
+        def act(scene: Scene, verb: Any = verb, pointer: Filling = pointer) -> None:
+            with pointer.full:
+                verb(scene)
+
+        with pytest.raises(NoSpace) as full:
+            affair.act(act)
+        assert (full.value.hint or "").startswith(f"{hint}, and only its receipt could not")
+        assert affair.standing().stage is stage
+        affair.pointer = FakePointer(affair.script, pointer.value)
+        affair.act(verb)
+        assert affair.standing().stage is done
+        assert affair.pointer.swaps == []
+
+
+def test_a_full_disk_keeps_a_runbook_from_nobody(switched: Affair) -> None:
+    switched.pointer.value = "s3://third/"
+
+    class Full(FakeDrawer):
+        def open(self, name: str) -> AbstractContextManager[io.StringIO]:
+            raise NoSpace(f"{name}: no space left on the disk")
+
+    switched.drawer = Full()
+    with pytest.raises(MigrateError, match="By hand:") as failed:
+        switched.act(roll_back)
+    assert "could not be kept: cutover-b-runbook.txt: no space left" in (failed.value.hint or "")
 
 
 def test_there_is_nothing_to_roll_back_before_a_start(affair: Affair) -> None:
