@@ -29,9 +29,19 @@ from hdh_migrate.engines.messages import Assigned, Question
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.work import Engine
-from hdh_migrate.receipts import EndpointTraffic, Lost, OrderDone, Receipt, SealIntent
+from hdh_migrate.receipts import (
+    EndpointTraffic,
+    Lost,
+    OrderDone,
+    Receipt,
+    Returned,
+    ReturnReason,
+    SealIntent,
+)
 
 POLL_SECONDS = 0.05
+OFF = "a store refuses the time of its requests: set that machine's clock (NTP)"
+_TIME = ReturnReason.TIME
 ENDED_MAX = 1000
 """Sessions that ended and are remembered, so that none of them begins again."""
 
@@ -268,6 +278,8 @@ class _Work:
                 self._given[self._engine.submit(assigned.order)] = assigned
             found = [*self._engine.receipts(POLL_SECONDS, self._record)]
             now = time.monotonic()
+            if any(isinstance(one, Returned) and one.reason is _TIME for one in found):
+                raise Refused(OFF)  # this machine's trouble alone: others go on with what it held
             if found:
                 self._send(*map(self._worded, found))
                 self._release(found)

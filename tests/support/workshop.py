@@ -56,6 +56,9 @@ class Workshop:
                 emit(Returned.of(order, one, ReturnReason.STOPPED, "paused"))
                 continue
             wishes = json.loads(one.key)
+            if reason := wishes.get("returns"):
+                emit(Returned.of(order, one, ReturnReason(reason), "returned"))
+                continue
             if wishes.get("die"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if wishes.get("die_once") and not Path(wishes["die_once"]).exists():

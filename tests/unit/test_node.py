@@ -229,6 +229,15 @@ def test_a_fault_of_ours_is_told_by_its_kind_alone(node: Node) -> None:
     assert "canary" not in str(carried.words)
 
 
+def test_a_machine_whose_clock_a_store_refuses_leaves_the_work_to_others(node: Node) -> None:
+    carried, asked = Carried(), session()
+    began(node, asked, carried)
+    node.perform(asked.id, assigned(1, 1, returns="time"))
+    (word,) = carried.words  # and nothing that would end the run
+    assert isinstance(word, Unfit)
+    assert "set that machine's clock" in word.why
+
+
 def test_whoever_waits_for_an_order_is_let_go_when_the_session_ends(node: Node) -> None:
     asked = session()
     began(node, asked, Carried())
