@@ -75,7 +75,7 @@ def test_a_source_that_is_written_to_is_caught_and_its_change_is_moved(site: Sit
     site.container.client.upload_blob("pmsi/b.csv", b"changed", overwrite=True)
 
     anew = site.cutover("start", expect=8)
-    assert "moved and verified 2 objects" in anew.err
+    assert "found 2 objects new or changed" in anew.err
     assert site.pointer == OLD
 
     site.approve("cutover")

@@ -181,7 +181,7 @@ def test_what_came_back_to_the_source_is_no_finding_any_more(affair: Affair) -> 
     with pytest.raises(Refused):
         affair.act(start)
     affair.waivers.add("vanished")
-    with pytest.raises(ApprovalMissing, match="moved and verified 1 object"):
+    with pytest.raises(ApprovalMissing, match="found 1 object new or changed"):
         affair.act(start)
     assert affair.world.findings() == []
     assert affair.world.source.version("src", "o3") != version
@@ -192,7 +192,7 @@ def test_the_final_delta_moves_what_is_new_or_changed(affair: Affair) -> None:
     affair.world.source.put("src", "o1", b"changed")
     affair.world.source.put("src", "o9", b"new")
 
-    with pytest.raises(ApprovalMissing, match="moved and verified 2 objects"):
+    with pytest.raises(ApprovalMissing, match="found 2 objects new or changed"):
         affair.act(start)
 
     after = affair.world.records()
