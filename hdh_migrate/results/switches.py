@@ -248,9 +248,12 @@ class ConsumerWrites(TypedDict):
 
 
 class PointerNow(TypedDict):
-    """Which value the pointer had when a rollback was done, looked at last; None: nobody knows."""
+    """Which value the pointer had when a rollback was done, looked at last; None: nobody knows.
 
-    has: Literal["old", "new", "another"] | None
+    `none`: there is no pointer any more.
+    """
+
+    has: Literal["old", "new", "another", "none"] | None
     told: str
 
 

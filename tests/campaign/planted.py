@@ -176,7 +176,7 @@ PLANTED = (
     ),
     Planted(
         "a finalization does not read the pointer", "pipeline/cutover/finalize.py",
-        "    if scene.ctx.retry(scene.pointer.read) != scene.value:\n", "    if False:\n",
+        "    if (value := scene.back.led_to()) != scene.value:\n", "    if False:\n",
         Planted(
             "nor after it has listed the target", "pipeline/cutover/finalize.py",
             "    demand_switched(scene)\n", "",
@@ -198,7 +198,7 @@ PLANTED = (
     ),
     Planted(
         "a switch without a receipt is taken for done", "pipeline/cutover/switch.py",
-        "    value = back.retry(back.pointer.read)\n    if value == back.value:\n",
+        "    value = back.led_to()\n    if value == back.value:\n",
         "    value = back.value\n    if value == back.value:\n",
     ),
     Planted(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import CutoverFinalized, ListingDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
-from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.scene import NOWHERE, Scene
 from hdh_migrate.pipeline.cutover.source_since import source_since
 from hdh_migrate.pipeline.cutover.switch import demand_switched, let_through
 from hdh_migrate.pipeline.excused import rested_on
@@ -50,8 +50,9 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     reasons = list[str]()
     if not (reason or "").strip():
         reasons += _without_reason(now.window_until if early else None, as_it_is=as_it_is)
-    if scene.ctx.retry(scene.pointer.read) != scene.value:
-        reasons.append("the pointer does not have the new value: somebody else changed it")
+    if (value := scene.back.led_to()) != scene.value:
+        moved = "the pointer does not have the new value: somebody else changed it"
+        reasons.append(NOWHERE if value is None else moved)
     root = scene.root()
     if root != now.root:
         reasons += gates.unsettled(scene, now)

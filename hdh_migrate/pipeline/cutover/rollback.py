@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
-from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageError
+from hdh_migrate.errors import Exit, LedgerDamaged, MigrateError, Missing, Refused, StorageError
 from hdh_migrate.events.cutover import CutoverCounted, CutoverRolledBack, CutoverRollingBack
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.jsonform import ABSENT
@@ -20,7 +20,7 @@ from hdh_migrate.model import FREEZE_TRIAL
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.gates import MEND
 from hdh_migrate.pipeline.cutover.holdings import Holdings
-from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, telling
+from hdh_migrate.pipeline.cutover.scene import NOWHERE, Back, Scene, Tale, telling
 from hdh_migrate.pipeline.cutover.switch import resolve
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.results.switches import ConsumerWrites, PointerNow, Written
@@ -107,10 +107,10 @@ def pointer_now(back: Back) -> PointerNow:
     """
     now = back.standing()
     try:
-        value = back.retry(back.pointer.read)
+        value = back.led_to()
     except StorageError as error:
         return {"has": None, "told": f"which value the pointer has now is not known: {error}"}
-    if text_digest(value) == now.old_sha256:
+    if value is not None and text_digest(value) == now.old_sha256:
         return {"has": "old", "told": "the pointer has its old value"}
     old = back.remembered(now.old_sha256)
     way = (
@@ -118,6 +118,8 @@ def pointer_now(back: Back) -> PointerNow:
         if old is None
         else f"; set it by its own means to {back.shown(old)}, if it is to go back"
     )
+    if value is None:
+        return {"has": "none", "told": f"{NOWHERE}{way}"}
     if value == back.value:
         return {
             "has": "new",
@@ -218,7 +220,7 @@ def _failed(back: Back, error: MigrateError) -> MigrateError:
     except (MigrateError, OSError) as unkept:  # a full disk, too, takes it from nobody's eyes
         hint = f"this runbook could not be kept: {unkept}"
     failure = MigrateError(shown, hint=hint)
-    failure.exit_code = error.exit_code
+    failure.exit_code = Exit.REFUSED if isinstance(error, Missing) else error.exit_code
     return failure
 
 
@@ -229,15 +231,17 @@ def _runbook(back: Back, now: CutoverStanding, error: MigrateError, *, exact: bo
         return value if exact else back.shown(value)
 
     try:
-        value: str | None = back.pointer.read()
+        has = described(back.pointer.read())
+    except Missing:
+        has = "none: there is no pointer any more"
     except StorageError:
-        value = None
+        has = described(None)
     old = back.remembered(now.old_sha256) if now.intended else None
     return "\n".join(
         (
             f"the rollback of batch {back.batch} failed: {error}",
             f"  the journal says: {now.stage}, since {now.since}",
-            f"  pointer ({now.pointer and now.pointer.kind}) has now:   {described(value)}",
+            f"  pointer ({now.pointer and now.pointer.kind}) has now:   {has}",
             f"  before the switch it had:   {described(old)}",
             f"  the switch gave it:         {described(back.value)}",
             "nothing more is done by itself; no object was touched on either side. By hand:",

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Protocol, TextIO
 
 from hdh_migrate.clocks import ALONE, Moment
-from hdh_migrate.errors import ClocksDiffer, MigrateError
+from hdh_migrate.errors import ClocksDiffer, MigrateError, Missing
 from hdh_migrate.events.cutover import (
     PREFIX,
     CutoverBegun,
@@ -154,6 +154,17 @@ class Back(Tale):
     shown: Callable[[str], str]
     """Returns a pointer's value as it may be shown to people."""
 
+    def led_to(self) -> str | None:
+        """Return the value that the pointer has now, None when there is no pointer any more.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        try:
+            return self.retry(self.pointer.read)
+        except Missing:
+            return None
+
     # --- values of the pointer: in the ledger's memory, never in the journal -------------------
 
     def remember(self, old: str) -> None:
@@ -250,6 +261,9 @@ class Scene(Story):
             retry=self.ctx.retry, pointer=self.pointer, value=self.value,
             drawer=self.drawer, shown=self.shown,
         )  # fmt: skip
+
+
+NOWHERE = "there is no pointer any more: consumers are led nowhere"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.pipeline.cutover import gates
-from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, telling
+from hdh_migrate.pipeline.cutover.scene import NOWHERE, Back, Consent, Scene, Story, Tale, telling
 from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.projections.standing import (
     BEFORE_SWITCH,
@@ -48,9 +48,10 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
         Fenced: another copy of this ledger writes at the target by now.
         StorageError: it cannot be learned whether it was switched; the next start asks the pointer.
     """
-    old = scene.ctx.retry(scene.pointer.read)
-    if text_digest(old) != now.old_sha256:
-        scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
+    old = scene.back.led_to()
+    if old is None or text_digest(old) != now.old_sha256:
+        why = "the pointer is not what it was when the cutover began"
+        scene.waits("pointer-moved", [NOWHERE if old is None else why])
         raise _moved()
     scene.judged("cutover")
     if scene.fencing is not None:
@@ -126,7 +127,7 @@ def resolve(back: Back, now: CutoverStanding) -> CutoverStanding:
         now.intended and now.stage in BEFORE_SWITCH
     ):
         return now
-    value = back.retry(back.pointer.read)
+    value = back.led_to()
     if value == back.value:
         late = now.stage is not CutoverStage.SWITCHING
         back.note(
@@ -134,10 +135,13 @@ def resolve(back: Back, now: CutoverStanding) -> CutoverStanding:
                 **back.about, found=True, late=late, guard=back.pointer.guard, guard_found=None
             )
         )
-    elif now.stage is CutoverStage.SWITCHING and text_digest(value) == now.old_sha256:
+    elif now.stage is not CutoverStage.SWITCHING:
+        pass  # nothing of ours came of it
+    elif value is not None and text_digest(value) == now.old_sha256:
         _withdraw(back, "the pointer has its old value")
-    elif now.stage is CutoverStage.SWITCHING:
-        back.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
+    else:
+        why = "the pointer has neither its old value nor the new one"
+        back.waits("pointer-moved", [NOWHERE if value is None else why])
         raise _moved()
     return back.standing()
 
@@ -148,9 +152,10 @@ def demand_switched(scene: Scene) -> None:
     Raises:
         PointerMoved: it has not.
     """
-    if scene.ctx.retry(scene.pointer.read) != scene.value:
+    value = scene.back.led_to()
+    if value != scene.value:
         why = "the pointer was switched, and does not have the new value any more"
-        scene.waits("pointer-moved", [why])
+        scene.waits("pointer-moved", [NOWHERE if value is None else why])
         back = f'go back with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"'
         if scene.standing().stage in FINAL:
             back = "see where consumers are led: this batch is final, and no rollback sets it back"

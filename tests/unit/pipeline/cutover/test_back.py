@@ -17,6 +17,7 @@ from hdh_migrate.errors import (
     Fenced,
     LedgerDamaged,
     MigrateError,
+    Missing,
     NoSpace,
     PointerMoved,
     Refused,
@@ -130,20 +131,38 @@ def test_a_rollback_does_not_wait_for_a_target_that_is_away(switched: Affair) ->
     ("value", "has", "told"),
     [(OLD, "old", "the pointer has its old value"), (NEW, "new", "consumers are led to the target"),
      ("s3://third/", "another", "it is <s3://>; it is left as it is; set it by its own means"),
-     (None, None, "which value the pointer has now is not known: 503")],
+     (Throttled("503"), None, "which value the pointer has now is not known: 503"),
+     (Missing("no such file"), "none", "there is no pointer any more: consumers are led nowhere")],
 )  # fmt: skip
 def test_what_was_rolled_back_is_not_believed_to_be_so_still(
-    switched: Affair, value: str | None, has: str | None, told: str
+    switched: Affair, value: str | Exception, has: str | None, told: str
 ) -> None:
     switched.act(roll_back)
-    if value is None:
-        switched.script.always("pointer read", Throttled("503"))
+    if isinstance(value, Exception):
+        switched.script.always("pointer read", value)
     else:
         switched.pointer.value = value
     seen = switched.act(lambda scene: pointer_now(scene.back))
     assert seen["has"] == has
     assert told in seen["told"]
-    assert switched.pointer.value == (value or OLD), "nothing is set by looking"
+    assert switched.pointer.value == (OLD if isinstance(value, Exception) else value)
+
+
+def test_a_pointer_that_somebody_removed_is_a_refusal_with_a_way_on(switched: Affair) -> None:
+    for call in ("pointer read", "pointer swap"):
+        switched.script.always(call, Missing("there is no such file"))
+    with pytest.raises(PointerMoved, match="somebody else changed it") as moved:
+        switched.act(start)
+    assert "set it to the new value" in (moved.value.hint or "")
+    waits = switched.standing().waits
+    assert waits is not None
+    assert waits.reasons == ("there is no pointer any more: consumers are led nowhere",)
+    with pytest.raises(Refused) as refused:
+        switched.act(finalize, "agreed")
+    assert "there is no pointer any more: consumers are led nowhere" in refused.value.blockers
+    with pytest.raises(MigrateError, match="has now:   none: there is no pointer") as failed:
+        switched.act(roll_back)
+    assert failed.value.exit_code is Exit.REFUSED
 
 
 def test_a_rollback_that_fails_stops_and_says_exactly_how_it_stands(switched: Affair) -> None:
