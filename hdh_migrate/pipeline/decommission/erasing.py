@@ -32,6 +32,7 @@ from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, Cutov
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Stored, Verified
+from hdh_migrate.pipeline.cutover.scene import telling
 from hdh_migrate.pipeline.decommission.own_files_again import glance_at_sidecars
 from hdh_migrate.pipeline.decommission.recheck import DecommissionFindings, Recheck, in_portions
 from hdh_migrate.pipeline.decommission.undertaking import (
@@ -201,12 +202,15 @@ class Deletion:
                 pending.append((row.id, turn.outcome))
             else:
                 outcomes[turn.outcome] += 1
-            self._record(row, turn)
-        receipt = CutoverErased(
-            **story.about, first=first, last=last, again=ids,
-            outcomes=outcomes, pending=tuple(pending),
-        )  # fmt: skip
-        story.noted(now, receipt)
+        done = f"deleted at the source were {outcomes[Erasing.DELETED]} of {len(rows)} objects"
+        with telling(f"{done}, and only the receipt of it could not be written"):
+            for row, turn in zip(rows, turns, strict=True):
+                self._record(row, turn)
+            receipt = CutoverErased(
+                **story.about, first=first, last=last, again=ids,
+                outcomes=outcomes, pending=tuple(pending),
+            )  # fmt: skip
+            story.noted(now, receipt)
         story.ctx.progress.advance(len(rows), sum(row.size for row in rows))
         if self._error is not None:
             if isinstance(self._error, Refused):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from hdh_migrate.errors import (
     Exit,
     Interrupted,
     Missing,
+    NoSpace,
     PointerMoved,
     Refused,
     Stopped,
@@ -47,6 +49,7 @@ from hdh_migrate.pipeline.projections.facts import cutover_facts
 from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.cutover import NEW, OLD, Affair, FakeEraser
 from tests.support.fakes import FakeTarget
+from tests.support.narrow import files_of_at_most
 from tests.support.script import Killed, Point
 from tests.support.world import ONE, Dataset
 
@@ -252,7 +255,7 @@ def test_what_a_listing_found_vanished_is_no_second_finding(end: End, code: Code
     ledger.commit()
     ledger.close()
 
-    assert end.execute()["requested"] == {"deleted": 3, "missing": 2}
+    assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
 
     assert end.affair.world.findings() == [(code, "o2"), ("decommission-missing", "o4")]
 
@@ -499,6 +502,22 @@ def test_an_object_that_is_lost_between_its_reading_and_its_delete_is_kept(end: 
     dry = end.forecast()
     assert dry["done"] == {"deleted": 3}
     assert dry["would_delete"] == {"objects": 1, "bytes": 9}
+
+
+def test_a_disk_that_is_full_after_a_delete_hides_from_nobody_what_is_deleted(end: End) -> None:
+    end.finalized()
+    full = ExitStack()
+    end.affair.script.at("erase", 2, "after", lambda: full.enter_context(files_of_at_most(0)))
+
+    def act(scene: Scene) -> None:
+        with full:
+            execute(end.undertaking(scene), keep_going=False)
+
+    with pytest.raises(NoSpace) as error:
+        end.affair.act(act)
+    hint = error.value.hint or ""
+    assert hint.startswith("deleted at the source were 2 of 2 objects, and only the receipt of it")
+    assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
 
 
 def test_one_difference_stops_the_others_of_its_portion(end: End) -> None:
