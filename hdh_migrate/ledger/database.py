@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import apsw
 import apsw.sqlite_extra
@@ -140,11 +141,21 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
     """
     if path is not None and not keeps_locks(path.parent):  # SQLite would wait, and call it busy
         raise LedgerWithheld(f"{path}: cannot be locked", hint=LOCAL_DISK)
+    if read_only and path is not None:
+        try:
+            return _connected(path, flags=apsw.SQLITE_OPEN_READONLY)
+        except NoSpace:  # for what readers share with a writer; without one memory does
+            name = f"file:{quote(str(path))}?readonly_shm=1"
+            return _connected(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    return _connected(path)
+
+
+def _connected(path: Path | str | None, flags: int = 0) -> apsw.Connection:
+    read_only = bool(flags & apsw.SQLITE_OPEN_READONLY)
     with guarded():
         _load_checksums()
         if read_only:
-            assert path is not None
-            con = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="cksmvfs")
+            con = apsw.Connection(str(path), flags=flags, vfs="cksmvfs")
         else:
             con = apsw.Connection(
                 str(path) if path else "", vfs="cksmvfs" if path is not None else None

@@ -39,6 +39,7 @@ from tests.live.test_grants_believed import given, listed
 from tests.support.agreed import agreed
 from tests.support.finished import prepared
 from tests.support.here import HERE
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import Notes
 from tests.support.site import Said, Site, moved_without_approvals
 
@@ -115,6 +116,28 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     site.cli(*taken, *ADMINISTRATOR, expect=0)
     (one,) = listed(site)
     assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+
+
+@prepared(moved_with_policies)
+def test_a_reader_is_shut_out_at_the_host_while_the_ledger_can_not_be_written(site: Site) -> None:
+    made = given(site, "first", "lab")
+    policy(site, made, "--execute", *ADMINISTRATOR)
+    taken = ("revoke", site.plan, made, "--reason", "she left", *ADMINISTRATOR)
+    lock = desk_of(site).ledger_path.with_name("lock")
+    with files_of_at_most(0):
+        said = site.cli(*taken, expect=7).err
+    assert f"{lock}: cannot be written: no space left on the disk; so the journal cannot" in said
+    assert "the host was told" in said
+    assert policy_of(site) is None
+    policy(site, made, "--execute", *ADMINISTRATOR)
+
+    lock.unlink()
+    lock.mkdir()  # of a folder that is not as it was
+    said = site.cli(*taken, expect=1).err
+    assert "the host was told" in said
+    assert policy_of(site) is None
+    lock.rmdir()
+    site.cli(*taken, expect=0)
 
 
 @prepared(moved_with_policies)

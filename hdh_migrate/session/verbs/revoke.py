@@ -6,12 +6,21 @@ the same command goes on with that. What it cannot undo is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hdh_migrate.errors import Exit, LedgerBehind, LedgerLocked, MigrateError, Refused, UsageError
+from hdh_migrate.errors import (
+    Exit,
+    LedgerBehind,
+    LedgerLocked,
+    LedgerWithheld,
+    MigrateError,
+    NoSpace,
+    Refused,
+    UsageError,
+)
 from hdh_migrate.events.grants import (
     GrantClosedByHand,
     GrantDropped,
@@ -48,6 +57,14 @@ _BROUGHT: Final = (
     ' "hdh-migrate adopt PLAN", then give the same command again'
 )
 
+_KINDS: Final[Mapping[type[MigrateError], tuple[type[MigrateError], str]]] = {
+    LedgerLocked: (LedgerLocked, _PAUSED),
+    LedgerBehind: (Refused, _BROUGHT),
+    LedgerWithheld: (LedgerWithheld, "mend what is named, then give the same command again"),
+    NoSpace: (NoSpace, "make room, then give the same command again"),
+}
+"""What a ledger that takes no revocation is called, and when it takes one."""
+
 READ = "what the reader has read, and copies of the pack that somebody made, cannot be taken back"
 
 
@@ -68,12 +85,12 @@ def revoke(
         UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
             not of this grant.
         TargetDiffers, StorageError: the host did not take it; the grant is revoked all the same.
-        LedgerLocked, Refused: somebody holds the ledger, or it is not the newest; the host was
-            asked all the same, if it can be.
+        LedgerLocked, Refused, LedgerWithheld, NoSpace: somebody holds the ledger, it is not the
+            newest, or it cannot be written; the host was asked all the same, if it can be.
     """
     try:
         return _revoke(desk, grant, reason, administrator, folder, closed)
-    except (LedgerLocked, LedgerBehind) as error:
+    except (LedgerLocked, LedgerBehind, LedgerWithheld, NoSpace) as error:
         raise _unwritten(desk, grant, administrator, error) from error
 
 
@@ -171,19 +188,17 @@ def _unwritten(
     desk: Desk,
     grant: str,
     administrator: HostAdministrator | None,
-    error: LedgerLocked | LedgerBehind,
+    error: LedgerLocked | LedgerBehind | LedgerWithheld | NoSpace,
 ) -> MigrateError:
     """Shut the reader out at the host, which needs no ledger, and say what is still to be done.
 
-    A run may hold the ledger for weeks, and an old copy wait for the newest as long; a reader who
-    is to read no more does not wait for it.
+    A run may hold the ledger for weeks, an old copy wait for the newest as long, and a full disk
+    for somebody to come; a reader who is to read no more waits for none of them.
     """
     account = account_of(desk, grant)
     _demand_last(account)
     sid = sid_of(account.origin)
-    locked = isinstance(error, LedgerLocked)
-    kind: type[LedgerLocked | Refused] = LedgerLocked if locked else Refused
-    again = _PAUSED if locked else _BROUGHT
+    kind, again = _KINDS[type(error)]
     if administrator is None:
         return kind(
             f"{error}; so the journal cannot tell of the revocation now",

@@ -18,6 +18,7 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.store import WALK_EVENTS, WALKED
 from hdh_migrate.model import State
 from tests.support.events import made_up
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import edited, filled, listed
 
@@ -240,3 +241,21 @@ def test_what_is_left_behind_is_found_without_a_look_at_what_is_moved(
         assert ("USING INDEX object_excluded" in row[3]) is indexed
     finally:
         ledger.close()
+
+
+def test_a_disk_that_is_full_to_the_last_byte_lets_who_looks_see_everything(
+    path: Path, tmp_path: Path
+) -> None:
+    """What a killed command committed stands in the log beside the ledger, and nowhere else."""
+    ledger = begun(path)
+    ledger.event(made_up("word", number=7))
+    ledger.commit()
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("ledger.db", "ledger.db-wal"):
+        shutil.copyfile(path.with_name(name), left / name)
+    with files_of_at_most(4096):
+        looked = SqliteLedger.read_only(left / "ledger.db", FakeClock())
+        assert [*looked.journal()] == [*ledger.journal()]
+        looked.close()
+    ledger.close()
