@@ -14,6 +14,7 @@ from typing import Any, Final
 
 _AS_IT_IS: Final = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _DIGEST: Final = "x-amz-content-sha256"
+_UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 
 
 def is_needed(access_key: str) -> bool:
@@ -32,17 +33,18 @@ def signature(
 ) -> dict[str, str]:
     """Return the headers that sign a request to S3: the time, and who asks.
 
-    `url` is percent-encoded as it is sent; `headers` name the digest of the body, and everything
-    of `x-amz-` that goes with them.
+    `url` is percent-encoded as it is sent; `headers` name the digest of the body, if its digest is
+    to be signed, and everything of `x-amz-` that goes with them.
     """
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
     signed = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     request = AWSRequest(method, url, headers=signed)
-    request.context[_DIGEST] = signed[_DIGEST]
+    request.context[_DIGEST] = digest = signed.get(_DIGEST, _UNSIGNED)
     _signer()(Credentials(access_key, secret_key), "s3", region).add_auth(request)
-    return {name: request.headers[name] for name in ("X-Amz-Date", "Authorization")}
+    told = {name: request.headers[name] for name in ("X-Amz-Date", "Authorization")}
+    return {**told, _DIGEST: digest}
 
 
 @cache
