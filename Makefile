@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help campaign days setup system-packages oracles demo test quick coverage check fmt lint types imports schema tree deploy bench site pictures clean lock wheel sbom kit try-kit base image release
+.PHONY: help campaign days setup system-packages oracles demo test spent quick coverage check fmt lint types imports schema tree deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ demo: setup ## run the main job end to end on this machine: Azurite to S3, with 
 test: setup oracles ## every test, live servers included  [T=path] [K=expression] [JOBS=4]
 	@tests/support/programs || [ "$(T)" != tests ]  # a part of the tests may need none of them
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(or $(JOBS),4) --dist worksteal
+
+# PAGE is renewed below its heading "Where the time goes"; a page that is not there is made.
+PAGE ?= docs/tests.md
+spent: setup oracles ## the same tests, and the CPU seconds of each; writes docs/tests.md  [T=path] [PAGE=file] [JOBS=4]
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) --numprocesses $(or $(JOBS),4) --dist worksteal --spent $(PAGE)
 
 # A quarter of the examples that are made up; `make test` takes all.
 quick: setup ## what needs no server and no second, while you work  [JOBS=2]

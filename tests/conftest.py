@@ -17,7 +17,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.campaign.matrix import by_test
 
-pytest_plugins = ["tests.support.hanging", "tests.support.passing"]
+pytest_plugins = ["tests.support.hanging", "tests.support.passing", "tests.support.spent"]
 FIXTURES = (
     "tests.support.fixtures", "tests.support.affair", "tests.support.site",
     "tests.support.finished",

@@ -23,6 +23,9 @@ What holds all of a kind: `contract` (sources, targets), `toy` (a kind that nobo
 `pointers`, `schemas` (what verbs print), `written_messages` (what findings say), `hunt` (what
 must not leak).
 
+How pytest runs them: `hanging` (the end of what hangs), `passing` (what is told of what passes),
+`spent` (`make spent`: where the CPU seconds go, docs/tests.md).
+
 `second_verifier` and its `second_*` are written from docs/evidence-format.md alone: see
 CONTRIBUTING.md.
 """
