@@ -47,22 +47,22 @@ CUSTODY: dict[str, Text] = {
         "On {day}, from {start} to {end}, {length} in all.",
     ),
     "q.when.going": Text(
-        "En cours (point {points}, sur {all}, de « Que reste-t-il à faire ? »). Date de fin : ni "
+        "En cours (point {points} sur {all}, voir « Que reste-t-il à faire ? »). Date de fin : ni "
         "le plan ni le journal n'en ont ; à demander au responsable de traitement."
-        "|En cours (points {points}, sur {all}, de « Que reste-t-il à faire ? »). Date de fin : ni "
-        "le plan ni le journal n'en ont ; à demander au responsable de traitement.",
-        "Under way (point {points}, of {all}, of “What is left to do?”). End date: neither the "
+        "|En cours (points {points} sur {all}, voir « Que reste-t-il à faire ? »). Date de fin : "
+        "ni le plan ni le journal n'en ont ; à demander au responsable de traitement.",
+        "Under way (point {points} of {all}, see “What is left to do?”). End date: neither the "
         "plan nor the journal has one; ask the controller."
-        "|Under way (points {points}, of {all}, of “What is left to do?”). End date: neither the "
+        "|Under way (points {points} of {all}, see “What is left to do?”). End date: neither the "
         "plan nor the journal has one; ask the controller.",
     ),
     "q.when.planned": Text(
-        "En cours (point {points}, sur {all}, de « Que reste-t-il à faire ? »). D'après le plan : "
+        "En cours (point {points} sur {all}, voir « Que reste-t-il à faire ? »). D'après le plan : "
         "{ends}."
-        "|En cours (points {points}, sur {all}, de « Que reste-t-il à faire ? »). D'après le plan "
+        "|En cours (points {points} sur {all}, voir « Que reste-t-il à faire ? »). D'après le plan "
         ": {ends}.",
-        "Under way (point {points}, of {all}, of “What is left to do?”). By the plan: {ends}."
-        "|Under way (points {points}, of {all}, of “What is left to do?”). By the plan: {ends}.",
+        "Under way (point {points} of {all}, see “What is left to do?”). By the plan: {ends}."
+        "|Under way (points {points} of {all}, see “What is left to do?”). By the plan: {ends}.",
     ),
     "q.when.next": Text("Prochaine échéance : {when}, {what}.", "Next to end: {when}, {what}."),
     "q.when.last": Text("jusqu'au {day}", "until {day}"),
@@ -258,16 +258,16 @@ CUSTODY: dict[str, Text] = {
     "custody.signed.day": Text(
         "signée le {signed}, comptée à {counted}", "signed on {signed}, counted at {counted}"
     ),
-    "custody.bound": Text(", pour {what}", ", for {what}"),
+    "custody.bound": Text(", {what}", ", {what}"),
     "custody.rest": Text(
         "Une approbation ne vaut que pour le manifeste ou la demande dont elle a l'empreinte ; son "
         "plan, son échéance et son point du journal sont dans journal.jsonl.",
         "An approval counts only for the manifest or the request whose digest it has; its plan, "
         "its last moment and its point of the journal are in journal.jsonl.",
     ),
-    "bound.manifest": Text("le manifeste {root}", "manifest {root}"),
-    "bound.request": Text("la demande {root}", "request {root}"),
-    "bound.state": Text("l'état d'alors", "how things stood"),
+    "bound.manifest": Text("manifeste {root}", "manifest {root}"),
+    "bound.request": Text("demande {root}", "request {root}"),
+    "bound.state": Text("pour l'état d'alors", "for how things stood"),
     "custody.files": Text(
         "Clé que le plan admet : {files}."
         "|Clés que le plan admet : {files} ; il en demande {many} au moins.",

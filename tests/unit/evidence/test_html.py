@@ -2666,12 +2666,12 @@ def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
     )["fr"].plain  # fmt: skip
     assert "signée le 1" in page
     assert "vu en comité" in page
-    assert f", pour le manifeste {'c' * 16}" in page
+    assert f", manifeste {'c' * 16}" in page
     assert "Clés que le plan admet : keys/dpo.pub, keys/rssi.pub ; il en demande 2" in page
     other = signed_deletion(root="<b>", journal={"events": "7"})
     page = written(tmp_path / "b", [record("a")], signer=key, months=other)["fr"].plain
     assert "vu en comité" in page
-    assert ", pour le manifeste" not in page
+    assert ", manifeste" not in page
 
 
 @pytest.mark.slow
@@ -2789,7 +2789,7 @@ def test_what_keeps_a_migration_going_is_named_beside_it_by_its_number(
 ) -> None:
     page = written(tmp_path / "out", [record("a"), pending("b")], signer=key)["en"]
 
-    going = r"Under way \(points ([\w, ]+), of (\d+), of “What is left to do\?”\)"
+    going = r"Under way \(points ([\w, ]+) of (\d+), see “What is left to do\?”\)"
     points, many = re.findall(going, page.plain)[0]
     left = (tmp_path / "out" / "report.en.html").read_text().partition('<dd class="left">')[2]
     listed = re.findall("<li>(.*?)</li>", left.partition("</dd>")[0])
