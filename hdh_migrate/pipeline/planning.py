@@ -1,4 +1,4 @@
-"""What a plan may expect of a target at the pace of both: pure arithmetic over limits.
+"""What a plan may expect of a target at the pace of both: pure arithmetic over limits and counts.
 
 Everything that a limit forbids is refused here or by `cutting`, so that no plan that is accepted
 can run into it; everything that is merely advised becomes a note.
@@ -6,14 +6,16 @@ can run into it; everything that is merely advised becomes a note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import ceil
+from typing import Final
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import MIB, SEGMENT, TargetLimits
+from hdh_migrate.model import MIB, SEGMENT, State, TargetLimits
 from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, part_plan
+from hdh_migrate.ports.ledger import CountsLedger
 from hdh_migrate.telemetry import counted
 
 ASSUMED_CONNECTION_RATE = 4 * MIB
@@ -21,6 +23,9 @@ ASSUMED_CONNECTION_RATE = 4 * MIB
 
 DEADLINE_SHARE = 0.5
 """The part of a request's deadline that is planned for; the rest is for a slower hour."""
+
+TAKES_ROOM: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+"""Objects that have bytes at the target, or will have."""
 
 _SIZES = 1 << 60
 
@@ -138,6 +143,18 @@ def stored_bytes(objects: int, size: int, *, header: int, sealed: bool) -> int:
     """Return the most bytes that so many objects of `size` bytes in all take at the target."""
     overhead = SEALED_OVERHEAD if sealed else 0
     return size + objects * (header + overhead) + -(-size // SEGMENT) * overhead
+
+
+def brought(ledgers: Iterable[CountsLedger], *, header: int, sealed: bool) -> int:
+    """Return the bytes at the target of all that finished inventories list, moved or not."""
+    found = [
+        ledger.tally(row.id, *TAKES_ROOM)
+        for ledger in ledgers
+        for row in ledger.datasets()
+        if row.sealed
+    ]
+    objects, size = sum(one.objects for one in found), sum(one.size for one in found)
+    return stored_bytes(objects, size, header=header, sealed=sealed)
 
 
 def quota_note(limits: TargetLimits, stored: int) -> str | None:

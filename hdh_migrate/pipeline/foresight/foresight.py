@@ -16,7 +16,7 @@ from typing import Final, Literal
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
 from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, NotAsPlanned, Refused
 from hdh_migrate.frozen import mutable
-from hdh_migrate.model import DatasetRow, State, Step
+from hdh_migrate.model import DatasetRow, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import left
 from hdh_migrate.pipeline.foresight.forecast import Fits, Forecast
@@ -24,7 +24,7 @@ from hdh_migrate.pipeline.foresight.leftover import Leftover, leftover
 from hdh_migrate.pipeline.inventory.inventory import Inventory
 from hdh_migrate.pipeline.needs import UNFINISHED
 from hdh_migrate.pipeline.pace.fitting import fitted
-from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, over_quota, stored_bytes
+from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, brought, over_quota
 from hdh_migrate.pipeline.rules.placing import FeatureCounts
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.pipeline.transfer.known import demand_adopted
@@ -33,8 +33,6 @@ from hdh_migrate.telemetry import counted
 
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 
-_TAKES_ROOM: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-"""Objects that have bytes at the target, or will have."""
 _TOLD_BEFOREHAND: Final = (
     Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN, Code.AS_OF, Code.AS_OF_UNDELETED,
     Code.ALL_VERSIONS, Code.VERSIONS_UNDELETED,
@@ -161,16 +159,7 @@ class Foresight:
         if self._kept is None or ctx.limits.quota_bytes is None:
             return None  # the inventory has said so
         ledgers = (self._kept.ledger, ctx.ledger)
-        found = [
-            ledger.tally(row.id, *_TAKES_ROOM)
-            for ledger in ledgers
-            for row in ledger.datasets()
-            if row.sealed
-        ]
-        stored = stored_bytes(
-            sum(tally.objects for tally in found), sum(tally.size for tally in found),
-            header=ctx.header, sealed=ctx.sealed,
-        )  # fmt: skip
+        stored = brought(ledgers, header=ctx.header, sealed=ctx.sealed)
         return over_quota(ctx.limits, stored)
 
     # --- what becomes of it ------------------------------------------------------------------

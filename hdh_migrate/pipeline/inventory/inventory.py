@@ -43,7 +43,7 @@ from hdh_migrate.pipeline.inventory.recounting import (
     unless,
 )
 from hdh_migrate.pipeline.inventory.relooking import relook
-from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
+from hdh_migrate.pipeline.planning import QUOTA_HINT, TAKES_ROOM, brought, crowded, over_quota
 from hdh_migrate.pipeline.projections.contracts import choose
 from hdh_migrate.pipeline.rules.selecting import REFUSALS, decide
 from hdh_migrate.pipeline.rules.usage import Usage
@@ -326,9 +326,7 @@ class Inventory:
         """Record a note when this dataset puts more objects into a bucket than its host advises."""
         ctx, bucket = self._ctx, self._ctx.route(dataset).target.bucket
         there = sum(
-            ctx.ledger.tally(
-                row.id, State.LISTED, State.SENDING, State.SENT, State.VERIFIED
-            ).objects
+            ctx.ledger.tally(row.id, *TAKES_ROOM).objects
             for row in ctx.ledger.datasets()
             if row.sealed and ctx.route(row).target.bucket == bucket
         )
@@ -342,7 +340,8 @@ class Inventory:
             Refused: everything inventoried so far is more than a project may hold.
         """
         ctx = self._ctx
-        if what := over_quota(ctx.limits, brought(ctx)):
+        stored = brought([ctx.ledger], header=ctx.header, sealed=ctx.sealed)
+        if what := over_quota(ctx.limits, stored):
             raise Refused(f"batch {batch}: {what}", hint=f"{QUOTA_HINT}; this run moved no byte")
 
     # --- gate --------------------------------------------------------------------------------
@@ -382,14 +381,6 @@ class Inventory:
             " rename them at the source"
             ' ("hdh-migrate run PLAN --refresh" lists it again)',
         )
-
-
-def brought(ctx: Context) -> int:
-    """Return the bytes that all inventoried objects will occupy at the target."""
-    states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-    found = [ctx.ledger.tally(row.id, *states) for row in ctx.ledger.datasets() if row.sealed]
-    objects, size = sum(tally.objects for tally in found), sum(tally.size for tally in found)
-    return stored_bytes(objects, size, header=ctx.header, sealed=ctx.sealed)
 
 
 def demand_total(dataset: DatasetRow, total: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdh_migrate.folders import ledger_path
-from hdh_migrate.model import Problem, State, TargetLimits
-from hdh_migrate.pipeline.planning import QUOTA_HINT, over_quota, stored_bytes
+from hdh_migrate.model import Problem, TargetLimits
+from hdh_migrate.pipeline.planning import QUOTA_HINT, brought, over_quota
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import header_size_of
@@ -20,13 +20,8 @@ def problems(plan: Plan, state_dir: Path, limits: TargetLimits) -> list[Problem]
 
     ledger = SqliteLedger.read_only(ledger_path(state_dir, plan.migration), SystemClock())
     try:
-        states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-        found = [ledger.tally(row.id, *states) for row in ledger.datasets() if row.sealed]
+        stored = brought([ledger], header=header_size_of(plan), sealed=plan.seal.encrypts)
     finally:
         ledger.close()
-    stored = stored_bytes(
-        sum(tally.objects for tally in found), sum(tally.size for tally in found),
-        header=header_size_of(plan), sealed=plan.seal.encrypts,
-    )  # fmt: skip
     what = over_quota(limits, stored)
     return [] if what is None else [Problem(where="target", what=what, hint=QUOTA_HINT)]

@@ -9,10 +9,10 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.course import BatchLate
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import State, Step
+from hdh_migrate.model import Step
 from hdh_migrate.pipeline.pace.fitting import CostFit
 from hdh_migrate.pipeline.pace.until import moment_text
-from hdh_migrate.pipeline.planning import stored_bytes
+from hdh_migrate.pipeline.planning import TAKES_ROOM, stored_bytes
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import (
     Basis,
@@ -173,8 +173,7 @@ def _quota(desk: Desk, seen: LedgerMoment) -> QuotaFact | None:
     quota, plan = desk.limits.quota_bytes, desk.loaded.plan
     if quota is None:
         return None
-    states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-    held = seen.sum(seen.rows, *states)
+    held = seen.sum(seen.rows, *TAKES_ROOM)
     brings = stored_bytes(
         held.objects, held.size, header=header_size_of(plan), sealed=plan.seal.encrypts
     )
