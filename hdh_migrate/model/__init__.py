@@ -7,6 +7,7 @@ makes the round trip; `key_bytes` gives the bytes back.
 from __future__ import annotations
 
 from hdh_migrate.model.basics import (
+    AT_TARGET,
     FENCES,
     FREEZE_TRIAL,
     HEADER_PACKS,
@@ -89,6 +90,7 @@ from hdh_migrate.model.stores import (
 )
 
 __all__ = [
+    "AT_TARGET",
     "FENCES",
     "FREEZE_TRIAL",
     "HEADER_PACKS",

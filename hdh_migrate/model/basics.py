@@ -61,6 +61,9 @@ class State(IntEnum):
     FAILED = 6
 
 
+AT_TARGET: Final = (State.SENT, State.VERIFIED)
+"""States of objects that the target holds, as far as the ledger knows."""
+
 VANISHED = "vanished"
 """Why an object is left behind that was gone from the source before it could be moved."""
 

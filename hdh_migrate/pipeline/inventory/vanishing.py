@@ -18,7 +18,7 @@ from hdh_migrate.errors import Interrupted, ListingBroken, Missing, Refused
 from hdh_migrate.events.looks import LookedAgain, ObjectRestored
 from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.frozen import mutable_row
-from hdh_migrate.model import DatasetRow, State, Tally, key_bytes, key_text
+from hdh_migrate.model import AT_TARGET, DatasetRow, State, Tally, key_bytes, key_text
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.projections.seen import SeenIds
 from hdh_migrate.telemetry import counted
@@ -29,7 +29,6 @@ ASKED_MAX = 1_000
 ASKERS = 8
 PORTION = 5_000
 
-AT_TARGET = (State.SENT, State.VERIFIED)
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.FAILED)
 
 CODES = (Code.VANISHED, Code.VANISHED_LOST, Code.VANISHED_KEPT)

@@ -15,7 +15,7 @@ from typing import Final
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.frozen import mutable_row
-from hdh_migrate.model import DatasetRow, State, StoredVersion, Verdict, is_reserved
+from hdh_migrate.model import AT_TARGET, DatasetRow, State, StoredVersion, Verdict, is_reserved
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.workers.work import Route
@@ -165,7 +165,7 @@ class VersionOrder:
         held = [
             entry
             for entry, state in self._ctx.ledger.named(self._dataset.id, name)
-            if state in {State.SENT, State.VERIFIED} and entry.version_id is not None
+            if state in AT_TARGET and entry.version_id is not None
         ]
         if not held:
             return  # nothing of ours: it is of another dataset, or of nobody here

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from hdh_migrate.errors import UsageError
-from hdh_migrate.model import DatasetRow, Entry, State
+from hdh_migrate.model import AT_TARGET, DatasetRow, Entry, State
 from hdh_migrate.model.naming import key_given
 from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.ports.ledger import Ledger
-
-AT_TARGET = (State.SENT, State.VERIFIED)
 
 
 def dataset_row(ledger: Ledger, name: str) -> DatasetRow:

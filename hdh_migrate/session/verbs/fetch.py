@@ -15,7 +15,7 @@ from typing import IO, Final
 from hdh_migrate.errors import Conflict, Missing, TargetDiffers, UnsealFailed, UsageError
 from hdh_migrate.folders import demand_no_evidence, sync, take_name
 from hdh_migrate.frozen import frozen_row
-from hdh_migrate.model import State, Stored
+from hdh_migrate.model import AT_TARGET, Stored
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.results.objects import Fetched
 from hdh_migrate.session.desk import Desk
@@ -59,7 +59,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     if found is None:
         raise UsageError("no such object in the dataset", hint="give the key as the source has it")
     entry, state = found
-    if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
+    if state not in AT_TARGET or entry.etag is None:
         raise UsageError(
             f"the object is not at the target yet ({state.name.lower()})",
             hint='"hdh-migrate explain PLAN KEY" says what becomes of it, "hdh-migrate run PLAN"'

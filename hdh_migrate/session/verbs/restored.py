@@ -10,7 +10,7 @@ from typing import Final
 from hdh_migrate.fidelity import FEATURES, Contract, Fields, Way, of_object
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import SIDECAR, DatasetRow, ObjectInfo, Ruled, State, TargetLimits
+from hdh_migrate.model import AT_TARGET, SIDECAR, DatasetRow, ObjectInfo, Ruled, State, TargetLimits
 from hdh_migrate.pipeline.own_files.sidecar import named
 from hdh_migrate.pipeline.rules.placing import placed
 from hdh_migrate.pipeline.rules.ruling import DIRECTORY
@@ -19,8 +19,6 @@ from hdh_migrate.telemetry import counted
 
 SHOWN: Final = 100
 """Differences that are listed one by one, for each dataset."""
-
-AT_TARGET: Final = (State.SENT, State.VERIFIED)
 
 UNHELD: Final = "a line of the sidecar about an object that the target does not hold"
 
