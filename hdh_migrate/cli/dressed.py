@@ -31,6 +31,7 @@ _WORD: Final = re.compile(
     r"|\(?hdh-migrate [a-z][^();,]*?(?= \(|[);,]|$)\S*|\S+"
 )
 _COLUMNS: Final = re.compile(r"(.*\S)( {2,})(\S+(?: \S+)*)")
+_JSON: Final = re.compile(r' *(?:[][{}]|"[^"]*"(?::|,?$))')
 _BELOW: Final = "    "
 _LEAD_MAX: Final = 10
 _NARROWEST: Final = 40
@@ -65,7 +66,7 @@ def _broken(line: str, width: int) -> Iterator[str]:
     assert lead is not None, "it may be empty"
     begin = lead[0] if len(lead[0]) <= _LEAD_MAX else line[: len(line) - len(line.lstrip())]
     body = line[len(begin) :]
-    if len(line) <= width:
+    if len(line) <= width or _JSON.match(line):  # which would mean something else
         yield line
     elif "  " in body:
         yield from _row(line, width)

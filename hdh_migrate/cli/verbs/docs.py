@@ -90,7 +90,7 @@ def _schemas() -> Iterator[tuple[str, Path]]:
 
 def _one(known: dict[str, Path], name: str, what: str) -> Path:
     if name not in known:
-        raise UsageError(f"no {what} {name}", hint="hdh-migrate docs lists what there is")
+        raise UsageError(f"no {what} {name}", hint='"hdh-migrate docs" lists what there is')
     return known[name]
 
 

@@ -20,6 +20,7 @@ HINT = (
     " (this is /srv/state/my-migration)"
 )
 TASK = "- Try the 2 private keys that nobody tried. hdh-migrate keys drill plan.yaml --key FILE"
+POLICY = '    "Resource": "arn:aws:s3:::a-bucket-of-the-host/with spaces in a prefix/*"'
 TABLE = f"batch  state  {'verified':>60}  waiting  failed"
 
 
@@ -71,7 +72,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[str]]:
         (f"a-claim  {'x' * 40}  what a page said of it", [
             f"a-claim  {'x' * 40}", "    what a page said of it",
         ]),
-        (TABLE, [TABLE]), ("", [""]), ("x" * 70, ["x" * 70]), ("a\n\nb", ["a", "", "b"]),
+        (POLICY, [POLICY]), (TABLE, [TABLE]), ("", [""]), ("x" * 70, ["x" * 70]),
+        ("a\n\nb", ["a", "", "b"]),
     ],
 )  # fmt: skip
 def test_a_terminal_gets_lines_that_fit(terminal: IO[str], text: str, lines: list[str]) -> None:
