@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
@@ -51,6 +51,10 @@ class _ShippedEngines(Mapping[str, "OpenEngine"]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+_NAMED: Final = 10
+"""Names that are told of those that there are."""
 
 
 @frozen
@@ -256,12 +260,11 @@ class Desk:
             )
             for batch in plan.ordered_batches()
         ]
-        unknown = sorted(set(selected) - {batch.name for batch in ordered})
-        if unknown:
-            known = ", ".join(batch.name for batch in ordered)
+        known = [batch.name for batch in ordered]
+        if unknown := sorted(set(selected) - set(known)):
             raise UsageError(
-                f"no batch {', '.join(unknown)} in the plan; its batches: {known}",
-                hint="a batch that was begun must stay in the plan: put it back, if it is one",
+                f"no batch {', '.join(unknown)} in the plan",
+                hint=f"a batch that was begun must stay in the plan; {_meant(unknown, known)}",
             )
         return ordered
 
@@ -274,9 +277,7 @@ class Desk:
         known = [one.name for one in self.loaded.plan.datasets]
         if unknown := sorted(set(names) - set(known)):
             raise UsageError(
-                f"no dataset {', '.join(unknown)} in the plan",
-                hint=f"there are {', '.join(known[:10])}"
-                + (f", and {len(known) - 10} more" if len(known) > 10 else ""),
+                f"no dataset {', '.join(unknown)} in the plan", hint=_meant(unknown, known)
             )
 
     def read_ledger(self) -> SqliteLedger:
@@ -337,3 +338,14 @@ def _read(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Waived:
     from hdh_migrate.session.policy.excuses import excuses
 
     return excuses(loaded, ledger, judge.now())
+
+
+def _meant(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """Return which names there are, and which one may be meant by another that is none."""
+    import difflib
+
+    more = f", and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    close = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.7)
+    meant = f"; did you mean {close[0]}?" if close and len(known) > 1 else ""
+    are = "is" if len(known) == 1 else "are"
+    return f"there {are} {', '.join(known[:_NAMED])}{more}{meant}"

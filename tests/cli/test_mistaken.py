@@ -80,7 +80,17 @@ def test_who_names_no_dataset_is_told_which_there_are(begun: Path, verb: tuple[s
     assert done.returncode == Exit.USAGE
     said = json.loads(done.stdout)["error"]
     assert said["message"] == "no dataset pmis in the plan"
-    assert said["hint"].startswith("there are ")
+    assert said["hint"] == "there is first"
+
+
+def test_who_mistypes_a_batch_is_told_which_may_be_meant() -> None:
+    plan = Path(__file__).parents[2] / "plans" / "two-batches.yaml"
+
+    said = command("run", str(plan), "--batch", "piolt")
+
+    assert said.returncode == Exit.USAGE
+    assert "error: no batch piolt in the plan\n" in said.stderr
+    assert "; there are pilot, stays; did you mean pilot?\n" in said.stderr
 
 
 def test_whatever_is_wrong_with_the_options_comes_with_a_hint(begun: Path) -> None:
