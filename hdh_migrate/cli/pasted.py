@@ -1,4 +1,4 @@
-"""Commands in texts for people, so that they can be pasted as they stand (decisions/0100).
+"""Commands in texts for people, so that they can be pasted as they stand (decisions/0036).
 
 Messages say PLAN, and NAME for a batch: reports, machines and ledgers take them elsewhere. Who sits
 at a terminal gave the plan's path himself, and it is his path that is shown.
