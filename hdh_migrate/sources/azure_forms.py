@@ -68,15 +68,17 @@ def accepted(account: AzureAccount, place: Place, word: str, *, only: str = "") 
 
 
 def forms(
-    account: AzureAccount, place: Place, include: Sequence[str], *, only: str = ""
-) -> Iterator[Form]:
-    """List everything under the prefix in each of these forms."""
+    account: AzureAccount, place: Place, include: Sequence[str], *, only: str = "",
+    first: int = PAGE_SIZE,
+) -> Iterator[Form]:  # fmt: skip
+    """List everything under the prefix in each of these forms; `first` is the first page's size."""
     read = _form if UNCOMMITTED in include else _committed_form
 
     def page(marker: str | None) -> tuple[list[Form], str | None]:
-        reader: EntryReader[Form] = EntryReader(PAGE_SIZE, read)
+        size = first if marker is None else PAGE_SIZE
+        reader: EntryReader[Form] = EntryReader(size, read)
         reply = account.listing(
-            place, marker, size=PAGE_SIZE, include=",".join(include), only=only,
+            place, marker, size=size, include=",".join(include), only=only,
             sink=reader.write, limit=ENTRY_BYTES_MAX,
         )  # fmt: skip
         if reply.status != 200:
@@ -98,7 +100,7 @@ def deleted_paths(account: AzureAccount, place: Place) -> Iterator[Form] | None:
     """
     if not accepted(account, place, "", only=DELETED):
         return None
-    found = forms(account, place, (), only=DELETED)
+    found = forms(account, place, (), only=DELETED, first=1)
     first = next(found, None)
     if first is None:
         return iter(())
