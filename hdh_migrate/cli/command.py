@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from copy import copy
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
@@ -67,19 +67,21 @@ def verb(
     result: Any,  # noqa: ANN401 - what may stand in an annotation
     options: Sequence[str] = ALONE,
     by_line: bool = False,
+    at_length: bool = False,
 ) -> Callable[[Callable[..., Exit | None]], Callable[..., Exit | None]]:
     """Make a function the verb of its module.
 
     Its first parameter is the task, the others are its arguments and options. Those that verbs
     share are the task's; `options` are those that its help shows. `exits` are its own besides 0
     and 2. `by_line`: under --json it prints a document a line, for nobody knows how many there are.
+    `at_length`: it may read for minutes with nothing to show, and says now and then that it does.
     It returns the exit code; None: 0.
     """
 
     def declare(function: Callable[..., Exit | None]) -> Callable[..., Exit | None]:
         assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
         VERBS[function.__module__] = Verb(
-            function=_command(function, options, by_line=by_line),
+            function=_command(function, options, by_line=by_line, at_length=at_length),
             examples=examples,
             exits=tuple(sorted({*exits, *_OF_EVERY_VERB})),
             result=result,
@@ -91,7 +93,11 @@ def verb(
 
 
 def _command(
-    function: Callable[..., Exit | None], options: Sequence[str], *, by_line: bool
+    function: Callable[..., Exit | None],
+    options: Sequence[str],
+    *,
+    by_line: bool,
+    at_length: bool,
 ) -> Callable[..., NoReturn]:
     """Return what Typer takes for a command: with a verb's own parameters, and the shared ones."""
 
@@ -99,7 +105,8 @@ def _command(
     def command(**given: Any) -> NoReturn:  # noqa: ANN401 - of whatever the verb takes
         task = Task(**{name: given.pop(name) for name in SHARED if name in given})
         task.out.given = AsTyped.of(given, task.state_dir)
-        task.run(lambda: function(task, **given))
+        body = partial(function, task, **given)
+        task.run(partial(_telling, task, body) if at_length else body)
 
     own = inspect.signature(function, eval_str=True)
     parameters = list(own.parameters.values())[1:]
@@ -120,6 +127,13 @@ def _command(
             )
     command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _telling(task: Task, body: Callable[[], Exit | None]) -> Exit | None:
+    from hdh_migrate.cli.at_length import telling
+
+    with telling(task.out):
+        return body()
 
 
 # --- a command under way -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     ),
     exits=(Exit.DAMAGED,),
     result=Compared,
+    at_length=True,
 )
 def compare(
     task: Task,

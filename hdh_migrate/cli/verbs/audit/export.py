@@ -53,6 +53,7 @@ class CsvDialect(StrEnum):
     ),
     exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=Exported,
+    at_length=True,
 )
 def export(
     task: Task,

@@ -20,6 +20,7 @@ from hdh_migrate.results.proofs import NameOpened
     ),
     exits=(Exit.REFUSED, Exit.DAMAGED),
     result=NameOpened,
+    at_length=True,
     options=AT_PLAN,
 )
 def open_name(

@@ -20,6 +20,7 @@ from hdh_migrate.results.proofs import LineProof
     ),
     exits=(Exit.DAMAGED,),
     result=LineProof,
+    at_length=True,
 )
 def prove(
     task: Task,

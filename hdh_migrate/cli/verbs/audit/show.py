@@ -22,6 +22,7 @@ from hdh_migrate.results.proofs import FirstScreenShown
     ),
     exits=(Exit.DAMAGED,),
     result=FirstScreenShown,
+    at_length=True,
 )
 def show(
     task: Task,

@@ -38,6 +38,7 @@ _KEPT = "give the .checkpoint file that was written beside an earlier report"
     ),
     exits=(Exit.DAMAGED,),
     result=BundleChecked,
+    at_length=True,
 )
 def verify(
     task: Task,

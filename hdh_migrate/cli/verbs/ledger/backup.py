@@ -21,6 +21,7 @@ from hdh_migrate.telemetry import counted, size_text
     ),
     exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=LedgerCopy,
+    at_length=True,
     options=AT_PLAN,
 )  # fmt: skip
 def backup(

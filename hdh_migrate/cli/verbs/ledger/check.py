@@ -16,6 +16,7 @@ from hdh_migrate.telemetry import counted, size_text
     ),
     exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=LedgerChecked,
+    at_length=True,
     options=AT_PLAN,
 )  # fmt: skip
 def check(task: Task, plan: Plan) -> None:

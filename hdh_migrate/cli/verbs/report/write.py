@@ -30,6 +30,7 @@ class Names(StrEnum):
     ),
     exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=ReportFact,
+    at_length=True,
     options=ASKING,
 )
 def write(
