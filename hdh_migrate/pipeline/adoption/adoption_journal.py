@@ -15,7 +15,7 @@ from hdh_migrate.events.adoption import (
 )
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.frozen import mutable_row
-from hdh_migrate.pipeline.projections.portions import RotationSoFar
+from hdh_migrate.pipeline.projections.portions import RotationSoFar, tally_of
 from hdh_migrate.pipeline.transfer.known import adoption_of
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.telemetry import counted
@@ -96,8 +96,7 @@ class AdoptionJournal:
         if last is None:
             return None
         so_far = RotationSoFar(ledger, last.number)
-        waits = sorted(so_far.untold.get(self._batch, ()))
-        left = len(ledger.erasable_of(self._batch, waits)) if waits else 0
+        left = tally_of(ledger, self._batch, so_far.untold.get(self._batch, ())).objects
         if so_far.told is None or not left:
             return None
         ledger.event(replace(so_far.told, left=so_far.told.left + left))

@@ -38,6 +38,7 @@ from hdh_migrate.pipeline.decommission.undertaking import (
 from hdh_migrate.pipeline.inventory.index_tags import MovedTags
 from hdh_migrate.pipeline.looks.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.projections.facts import observed_of
+from hdh_migrate.pipeline.projections.portions import tally_of
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.workers.rechecking import demand_lasting
 from hdh_migrate.results import Amount
@@ -160,18 +161,18 @@ def _left(story: Undertaking, now: CutoverStanding) -> Amount:
     """Return how much was not asked for yet, as far as receipts tell."""
     ledger, done = story.ctx.ledger, now.erasure
     rest = ledger.erasable_left(story.batch, done.after)
-    again = ledger.erasable_of(story.batch, done.pending)
+    again = tally_of(ledger, story.batch, done.pending)
     return {
-        "objects": rest.objects + len(again),
-        "bytes": rest.size + sum(row.size for row in again),
+        "objects": rest.objects + again.objects,
+        "bytes": rest.size + again.size,
     }
 
 
 def _less(story: Undertaking, left: Amount, ids: Iterable[int]) -> Amount:
-    rows = story.ctx.ledger.erasable_of(story.batch, sorted(ids))
+    less = tally_of(story.ctx.ledger, story.batch, ids)
     return {
-        "objects": left["objects"] - len(rows),
-        "bytes": left["bytes"] - sum(row.size for row in rows),
+        "objects": left["objects"] - less.objects,
+        "bytes": left["bytes"] - less.size,
     }
 
 

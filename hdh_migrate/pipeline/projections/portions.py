@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from hdh_migrate.events.adoption import ObjectsAdopted
@@ -79,6 +79,18 @@ def staying(
     for at in range(0, len(ids), PORTION_OBJECTS):
         rows = ledger.erasable_of(batch, ids[at : at + PORTION_OBJECTS], whole=True)
         yield [row for row in rows if not apart or (row.version or "").startswith(SIDECAR_VERSION)]
+
+
+def tally_of(ledger: Ledger, batch: str, ids: Iterable[int]) -> Tally:
+    """Return how much some ids are of a batch's verified objects; they may be nearly all of them.
+
+    Neither the tool's own files nor what was erased counts, as nothing of it is ever deleted.
+    """
+    objects, size, wanted = 0, 0, sorted(ids)
+    for at in range(0, len(wanted), PORTION_OBJECTS):
+        rows = ledger.erasable_of(batch, wanted[at : at + PORTION_OBJECTS])
+        objects, size = objects + len(rows), size + sum(row.size for row in rows)
+    return Tally(objects=objects, size=size)
 
 
 def exchangeable(
