@@ -1,9 +1,10 @@
 """Peak memory of a run's whole process tree, with a plan's default settings.
 
-`python -m bench.memory [--seconds N] [--big GiB] [--small N] [--listed N] [--page PAGE]`.
+`python -m bench.memory [--seconds N] [--big GiB] [--back GiB] [--small N] [--listed N] [--page P]`.
 
 One sparse object of 200 GiB for each provider whose part plan differs, then many small objects; the
-target takes everything and keeps nothing (bench.swallow). Then a listing of a million blobs
+target takes everything and keeps nothing (bench.swallow). Another one is copied and read back to
+its end, as zeros, which stand there unsealed. Then a listing of a million blobs
 (bench.quick_azure). Resident memory (Pss of smaps_rollup: shared pages are counted in proportion)
 is read four times a second; the largest sum is printed, with its share of each process.
 """
@@ -50,6 +51,10 @@ class Case:
     """Where the dataset lies at the source."""
     provider: str = "generic"
     until: str = "transfer"
+    seal: str = (
+        "{format: crypt4gh, recipients: [keys/steward.pub, keys/escrow.pub],"
+        ' identity: "file:keys/steward.sec"}'
+    )
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=25, help="longest time of a large object")
     parser.add_argument("--big", type=int, default=200, help="GiB of the large object")
+    parser.add_argument("--back", type=int, default=24, help="GiB of the object that is read back")
     parser.add_argument("--small", type=int, default=100_000, help="objects of 16 KiB")
     parser.add_argument("--listed", type=int, default=1_000_000, help="blobs of the listing")
     parser.add_argument("--page", type=Path, help="the page whose section is written anew")
     wanted = parser.parse_args()
     peaks = list[Peak]()
-    for peak in measured(wanted.big, wanted.small, wanted.listed, wanted.seconds):
+    for peak in measured(wanted.big, wanted.back, wanted.small, wanted.listed, wanted.seconds):
         peaks.append(peak)
         line = {"case": peak.title, "peak_mib": peak.mib, "processes_mib": [*peak.processes]}
         sys.stdout.write(json.dumps(line) + "\n")
@@ -86,17 +92,19 @@ def main() -> None:
         wanted.page.write_text(placed(text, section(peaks), begin=BEGIN, end=END))
 
 
-def measured(big: int, small: int, listed: int, seconds: float) -> Iterator[Peak]:
+def measured(big: int, back: int, small: int, listed: int, seconds: float) -> Iterator[Peak]:
     """Yield each case's peak; a run of a large object ends after `seconds`."""
-    with tempfile.TemporaryDirectory(prefix="hdh-memory-") as name, swallowing() as url:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="hdh-memory-") as made, swallowing() as url:
+        folder = Path(made)
         (folder / "keys").mkdir()
         for key in ("steward", "escrow"):
             new_pair(folder / "keys", key, passphrase=None)
         (folder / "big").mkdir()
         (folder / "small").mkdir()
-        with (folder / "big" / "volume.raw").open("wb") as file:
-            file.truncate(big * GIB)
+        (folder / "back").mkdir()
+        for name, size in (("big", big), ("back", back)):
+            with (folder / name / "volume.raw").open("wb") as file:
+                file.truncate(size * GIB)
         for number in range(small):
             content = number.to_bytes(8, "big") * 2048
             (folder / "small" / f"{number:06}.dcm").write_bytes(content)
@@ -104,6 +112,11 @@ def measured(big: int, small: int, listed: int, seconds: float) -> Iterator[Peak
             title = f"one object of {big} GiB, as {provider} has its parts"
             case = Case(title, f"big-{provider}", "{kind: folder}", "path: big", provider)
             yield peak_of(folder, case, url, seconds=seconds)
+        case = Case(
+            f"one object of {back} GiB, copied and read back", "back", "{kind: folder}",
+            "path: back", until="verify", seal="{format: none, reason: its zeros are given back}",
+        )  # fmt: skip
+        yield peak_of(folder, case, url)
         case = Case(f"{small:,} objects of 16 KiB", "small", "{kind: folder}", "path: small")
         yield peak_of(folder, case, url)
         with quick_azure.serving(listed) as blobs:
@@ -143,10 +156,7 @@ target:
   endpoint: {url}
   {f"region: {region}" if region else ""}
   credential: {{kind: access-key, id: "env:BENCH_ID", secret: "env:BENCH_SECRET"}}
-seal:
-  format: crypt4gh
-  recipients: [keys/steward.pub, keys/escrow.pub]
-  identity: "file:keys/steward.sec"
+seal: {case.seal}
 datasets:
   - name: {case.name}
     source: {{{case.place}}}

@@ -1,6 +1,7 @@
 """An S3 endpoint that takes everything and keeps nothing, so that only the tool is measured.
 
-A fence alone is kept: whoever finds that his is gone writes no more.
+A fence alone is kept: whoever finds that his is gone writes no more. Of what came in parts the size
+is kept, and as many zeros are given back.
 
 `python -m bench.swallow` prints its address and serves until it is killed.
 """
@@ -8,6 +9,7 @@ A fence alone is kept: whoever finds that his is gone writes no more.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +33,15 @@ BEGUN = (
 KEPT: dict[str, tuple[bytes, dict[str, str]]] = {}
 """Bodies and headers of fences, by path."""
 
+BEGUN_WITH: dict[str, dict[str, str]] = {}
+PARTS: dict[str, dict[str, int]] = {}
+"""What an upload began with, and the sizes of its parts, by path."""
+
+LARGE: dict[str, tuple[int, dict[str, str]]] = {}
+"""Sizes and headers of objects that came in parts, by path."""
+
+ZEROS = bytes(1 << 20)
+
 
 class Handler(BaseHTTPRequestHandler):
     """Answers as S3 does, as far as a transfer asks."""
@@ -44,20 +55,36 @@ class Handler(BaseHTTPRequestHandler):
         if path in KEPT:
             self._answer(200, *KEPT[path])
             return
+        if path in LARGE:
+            self._give(*LARGE[path])
+            return
         self._answer(200 if path.strip("/").count("/") == 0 else 404)
 
     def do_GET(self) -> None:
-        """List nothing."""
+        """List nothing; of a large object give zeros."""
         path = urlsplit(self.path).path
         if path in KEPT:
             self._answer(200, *KEPT[path])
             return
+        if path in LARGE and not self._asked():
+            self._give(*LARGE[path])
+            return
         self._answer(200, UPLOADS if "uploads" in self._asked() else LISTING)
 
     def do_POST(self) -> None:
-        """Begin any upload."""
+        """Begin any upload, and complete any."""
+        path = urlsplit(self.path).path
         self._swallow()
-        self._answer(200, BEGUN)
+        if "uploads" in self._asked():
+            PARTS[path] = {}
+            BEGUN_WITH[path] = self._beside()
+            self._answer(200, BEGUN)
+            return
+        parts = PARTS.get(path, {})
+        etag = f'"{hashlib.sha256(path.encode()).hexdigest()[:32]}-{len(parts)}"'
+        LARGE[path] = sum(parts.values()), {**BEGUN_WITH[path], "ETag": etag}
+        done = f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
+        self._answer(200, f'<?xml version="1.0"?>{done}'.encode())
 
     def do_DELETE(self) -> None:
         """Delete what is there or not."""
@@ -70,15 +97,34 @@ class Handler(BaseHTTPRequestHandler):
         if FENCES in path:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             digest = hashlib.sha256(body).hexdigest()[:32]
-            beside = {name: value for name, value in self.headers.items()
-                      if name.lower().startswith("x-amz-meta-")}  # fmt: skip
-            KEPT[path] = body, {**beside, "ETag": f'"{digest}"'}
+            KEPT[path] = body, {**self._beside(), "ETag": f'"{digest}"'}
         else:
             digest = self._swallow()
+            if number := self._asked().get("partNumber"):
+                PARTS[path][number[0]] = int(self.headers.get("Content-Length", 0))
         self._answer(200, headers={"ETag": f'"{digest}"'})
 
     def _asked(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+
+    def _beside(self) -> dict[str, str]:
+        names = self.headers.items()
+        return {name: value for name, value in names if name.lower().startswith("x-amz-meta-")}
+
+    def _give(self, size: int, headers: dict[str, str]) -> None:
+        """Answer with zeros, or with what is asked of them."""
+        first, last = 0, size - 1
+        if asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            first, last = int(asked[1]), min(int(asked[2]), size - 1)
+            headers = {**headers, "Content-Range": f"bytes {first}-{last}/{size}"}
+        self.send_response(206 if asked else 200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        left = last + 1 - first
+        self.send_header("Content-Length", str(left))
+        self.end_headers()
+        while left > 0 and self.command != "HEAD":
+            left -= self.wfile.write(ZEROS[:left])
 
     def _swallow(self) -> str:
         left, digest = int(self.headers.get("Content-Length", 0)), hashlib.sha256()
