@@ -106,7 +106,7 @@ class Deletion:
     ) -> None:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
-        self._findings = DecommissionFindings(story.ctx.ledger, story.batch)
+        self._findings = DecommissionFindings(story.ctx.ledger)
         self._recheck = Recheck(story, now, self._findings, keep_going=keep_going)
         self._routes = story.routes()
         self._moved_tags = MovedTags(story.ctx, story.batch)
@@ -197,6 +197,7 @@ class Deletion:
         story.noted(now, intent)
         turns = self._turns(rows, unseen, self._moved_tags.of(rows))
         outcomes, pending = Counter[str](), list[tuple[int, str]]()
+        self._findings.about([row.id for row in rows])
         for row, turn in zip(rows, turns, strict=True):
             if turn.pending:
                 pending.append((row.id, turn.outcome))

@@ -29,21 +29,22 @@ CODE = "decommission-"
 
 
 class DecommissionFindings:
-    """The open findings of a batch's decommission, by object."""
+    """The open findings of a decommission about a portion's objects."""
 
-    def __init__(self, ledger: Ledger, batch: str) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._open: dict[int, dict[str, int]] = {}
         self._vanished: set[int] = set()
         """Of which a listing had found already that the source lacks them."""
-        for found in ledger.findings():
-            number = found["object"]
-            if found["batch"] != batch or number is None:
-                continue
-            if found["code"] in VANISHED:
+
+    def about(self, ids: Iterable[int]) -> None:
+        """Look up what is open of a portion, and of nothing else: of a lost target it is all."""
+        self._open, self._vanished = {}, set()
+        for (number, code), finding in self._ledger.told_of(ids).items():
+            if code in VANISHED:
                 self._vanished.add(number)
-            elif found["code"].startswith(CODE):
-                self._open.setdefault(number, {})[found["code"]] = found["id"]
+            elif code.startswith(CODE):
+                self._open.setdefault(number, {})[code] = finding
 
     def record(self, row: Verified, what: str, detail: str) -> None:
         """Keep exactly one open finding about an object: this one.
@@ -146,6 +147,7 @@ class Recheck:
     def _keep(self, portion: Portion) -> None:
         story, now, routes = self._story, self._now, self._story.routes()
         self._found += len(portion.differing)
+        self._findings.about({*portion.ids, *portion.differing})
         for row in story.ctx.ledger.erasable_of(story.batch, portion.differing):
             if story.unseen(now, row.id) and story.gone(routes[row.dataset], row):
                 portion.differing[row.id] = LOST

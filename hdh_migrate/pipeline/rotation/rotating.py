@@ -11,7 +11,7 @@ docs/decisions/0070-keys-that-are-exchanged.md, 0074-sealed-anew.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from typing import TypeVar
@@ -103,7 +103,6 @@ class Rotating:
         self._demand_safe, self._demand_free = demand_safe, demand_free
         self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
-        self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
         self._entries: dict[int, Entry] = {}
         """Of the portion."""
         self._left: dict[int, str] = {}
@@ -320,9 +319,10 @@ class Rotating:
         lost: Sequence[int],
     ) -> None:
         ledger = self._ctx.ledger
+        reported = ledger.told_of([one.id for one, matched in renewed if matched.beside])
         with ledger.whole():
             for one, matched in renewed:
-                self._beside(one, matched)
+                self._beside(one, matched, reported)
                 self._renewing.keep(one.id, one.header)
             ledger.exchanged(
                 self._number, batch, last, [one.row_of(matched) for one, matched in renewed],
@@ -332,10 +332,12 @@ class Rotating:
             self._left.pop(number, None)
         self._left.update(stays)
 
-    def _beside(self, one: MadeAnew, matched: Matched) -> None:
+    def _beside(
+        self, one: MadeAnew, matched: Matched, reported: Collection[tuple[int, str]]
+    ) -> None:
         """Tell what is kept otherwise beside the bytes, unless that was found before."""
         for code, detail in matched.beside:
-            if code is not Code.METADATA_RENAMED and (one.id, code) not in self._reported:
+            if code is not Code.METADATA_RENAMED and (one.id, code) not in reported:
                 self._ctx.ledger.finding(code, detail, dataset=one.dataset, entry=one.id)
 
     # --- one object ----------------------------------------------------------------------------
