@@ -255,7 +255,7 @@ def test_what_a_listing_found_vanished_is_no_second_finding(end: End, code: Code
     ledger.commit()
     ledger.close()
 
-    assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
+    assert end.execute()["requested"] == {"deleted": 3, "missing": 2}
 
     assert end.affair.world.findings() == [(code, "o2"), ("decommission-missing", "o4")]
 
