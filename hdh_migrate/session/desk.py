@@ -264,7 +264,8 @@ class Desk:
         if unknown := sorted(set(selected) - set(known)):
             raise UsageError(
                 f"no batch {', '.join(unknown)} in the plan",
-                hint=f"a batch that was begun must stay in the plan; {_meant(unknown, known)}",
+                hint="a batch that was begun must stay in the plan: put it back, if it is one;"
+                f" {_meant(unknown, known)}",
             )
         return ordered
 
