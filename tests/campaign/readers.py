@@ -39,14 +39,15 @@ class MemoryEndpoint(S3Endpoint):
         if found is None:
             return Reply(status=404, body=b"<Error><Code>NoSuchKey</Code></Error>")
         stored = found.stored
-        if headers["If-Match"] != f'"{stored.etag}"':
+        shown = f'"{stored.etag}"'
+        if headers.get("If-Match", shown) != shown:
             return Reply(status=412, body=b"<Error><Code>PreconditionFailed</Code></Error>")
         first, last = map(int, headers["Range"].removeprefix("bytes=").split("-"))
         data = found.data[first : last + 1]
         reply = Reply(
             status=206,
             headers={
-                "etag": f'"{stored.etag}"', "content-length": str(len(data)),
+                "etag": shown, "content-length": str(len(data)),
                 "content-range": f"bytes {first}-{last}/{len(found.data)}",
                 **({"x-amz-version-id": stored.version_id} if stored.version_id else {}),
             },

@@ -437,7 +437,7 @@ def test_words_that_are_wrong_are_one_line(site: Site) -> None:
     said_of = site.cli("erase", site.plan, "--dataset", "emc2", expect=2)
     assert "--headers is needed" in said_of.err
     said_of = site.cli("erase", site.plan, "--dataset", "nobody", "--headers", expect=2)
-    assert "no dataset nobody in the plan\nhint: there are emc2" in said_of.err
+    assert "no dataset nobody in the plan\nhint: there is emc2" in said_of.err
     demand_untouched(site)
 
 
