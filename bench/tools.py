@@ -24,6 +24,10 @@ from tests.support.servers import rclone_program
 
 TRANSFERS = "16"
 
+RETRIES = "20s"
+"""How long ours waits for a host in trouble: after that a round is thrown away (`unreadable`).
+`rclone serve s3` was seen to answer 5xx for a small object until it forgot its folder, 300 s."""
+
 LISTINGS = ((), ("--azureblob-list-parallelism", "8"))
 """rclone's ways to list; the better one of each round counts."""
 
@@ -95,6 +99,7 @@ datasets:
   - name: all
     source: {{container: {corpus.name}}}
     target: {{bucket: {target.bucket}, prefix: {self._prefix(corpus, number)}/}}
+limits: {{retry_budget: {RETRIES}}}
 """)
         return path
 

@@ -362,10 +362,12 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
             os.killpg(running[0].pid, signal.SIGKILL)
 
     proxy.rule(match=deletes, action=acting(count))
+    others = proxy.clients
     process = site.begin(*command(site, "--execute", "--confirm", "emc2", "--no-progress"))
     running.append(process)
     begun.set()
     process.communicate(timeout=LONG)
+    proxy.left_alone(LONG, besides=others)
     proxy.clear()
     left = len(names(site) - SCRATCH)
     assert 0 < left < 60

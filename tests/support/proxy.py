@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -158,6 +159,26 @@ class Proxy:
         with self._lock:
             self._seen.clear()
 
+    @property
+    def clients(self) -> set[object]:
+        """The addresses that have a connection now."""
+        return self._server.clients
+
+    def left_alone(self, seconds: float, *, besides: set[object]) -> None:
+        """Wait until all that the other clients sent was answered and they are gone.
+
+        What a killed client had asked for is still passed on for a while.
+        """
+        ends = time.monotonic() + seconds
+        with socket.socket() as last:
+            last.connect(self._server.server_address)
+            while last.getsockname() not in self.clients:  # all before it were let in, too
+                assert time.monotonic() < ends, "this proxy lets nobody in"
+                time.sleep(0.01)
+        while self.clients - besides:
+            assert time.monotonic() < ends, "a client of this proxy stays"
+            time.sleep(0.01)
+
     def close(self) -> None:
         """Drop every connection, end every thread, and raise what went wrong in a rule."""
         self._closing.set()
@@ -208,23 +229,28 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
-        self._connections: set[socket.socket] = set()
+        self._clients: dict[socket.socket, object] = {}
         self._connections_lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Connection)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._connections_lock:
-            self._connections.add(request)
+            self._clients[request] = client_address
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         with self._connections_lock:
-            self._connections.discard(request)
+            self._clients.pop(request, None)
         super().shutdown_request(request)
+
+    @property
+    def clients(self) -> set[object]:
+        with self._connections_lock:
+            return set(self._clients.values())
 
     def drop_connections(self) -> None:
         with self._connections_lock:
-            for connection in self._connections:
+            for connection in self._clients:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
