@@ -38,7 +38,7 @@ def write(figures: Figures, where: Path) -> None:
     picture.write_text(drawn(figures))
     old = where.read_text() if where.exists() else ""
     kept = old.partition(KEPT)[2]
-    where.write_text(f"{_page(figures)}\n{KEPT}\n{kept.rstrip()}".rstrip() + "\n")
+    where.write_text(f"{_page(figures)}\n{KEPT}\n\n{kept.strip()}".rstrip() + "\n")
 
 
 def _page(figures: Figures) -> str:
