@@ -259,8 +259,12 @@ class SignatureRefused(AuthFailed):
 
 
 class TimeRefused(AuthFailed):
-    """A host judges requests by their time, and this machine's clock is not its own."""
+    """A host judges requests by their time, and this machine's clock is not its own.
 
+    It ends as `ClocksDiffer` does: no credential needs to be renewed.
+    """
+
+    exit_code = Exit.REFUSED
     default_hint = (
         "set this machine's clock (NTP) and give the same command again; the credential may be"
         " good, and nothing is lost"

@@ -89,8 +89,9 @@ class Plain(TyperArgument):
     value behind it and that it is needed: the usage shows that already.
     """
 
-    def _usage_display_name(self) -> str:
-        return re.sub("[{}]", "", super()._usage_display_name())
+    def get_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as in typer
+        """Return the name as the usage shows it."""
+        return [re.sub("[{}]", "", piece) for piece in super().get_usage_pieces(ctx)]
 
     def get_help_record(self, ctx: Any) -> tuple[str, str] | None:  # noqa: ANN401 - as in typer
         """Return name and help."""

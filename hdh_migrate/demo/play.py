@@ -292,11 +292,13 @@ def _epilogue(stage: DemoFolder, kept: list[int]) -> None:
         f"  {stage.report / 'report.fr.html'}    the report (also report.en.html)",
         f"  {stage.report / 'manifest.jsonl'}    one line for each object",
         f"  {stage.plan}    the plan",
+        "what an auditor does, who trusts nothing but a public key, and what an operator does:",
+        f"  hdh-migrate audit verify {stage.report} --trust {stage.folder / 'keys' / 'report.pub'}",
+        f"  hdh-migrate status {stage.plan}",
     ]
     if kept:
         lines += [
             "both servers are still running; try:",
-            f"  hdh-migrate status {stage.plan}",
             f"  hdh-migrate fetch {stage.plan} emc2 '{corpus.BIG_KEY}' --out big.bin",
             "  end them with: kill " + " ".join(map(str, kept)),
         ]

@@ -7,7 +7,15 @@ from typing import Annotated, Final, Literal
 from pydantic import Discriminator, Field
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Duration, FilePath, Name, Period, Reason, Ref
+from hdh_migrate.plan.fields import (
+    RECHECK_WITHIN,
+    Duration,
+    FilePath,
+    Name,
+    Period,
+    Reason,
+    Ref,
+)
 from hdh_migrate.plan.pointers import Command, Pointer, Variable
 from hdh_migrate.plan.sides import AccessKey, Identity, Sas, Section, SharedKey
 
@@ -74,7 +82,6 @@ class Thresholds(Section):
 
 
 RECHECK: Final = "stored"
-RECHECK_WITHIN: Final = "7d"
 
 
 class Decommission(Section):

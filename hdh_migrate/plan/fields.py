@@ -35,6 +35,8 @@ RATES = (1 << 10, 10**12)
 
 _DURATION = r"[0-9]{1,6}[smh]"
 _PERIOD = r"[0-9]{1,6}[smhd]"
+RECHECK_WITHIN = "7d"
+"""How old a look may be before a source object is deleted, of a plan that does not say it."""
 _BASE_URL = r"https?://[^\s?#@\\]+"
 
 _SFTP_URL = r"sftp://[^\s?#@\\/]+"

@@ -56,7 +56,8 @@ def problems_of(read: Callable[[], str], where: str) -> list[Problem]:
         value = read()
     except MigrateError as error:
         denied = isinstance(error, AccessDenied | AuthFailed)
-        return [Problem(where=where, what=str(error), hint=error.hint, auth=denied)]
+        what = str(error).removeprefix(f"{where}: ")  # a problem says itself where it is
+        return [Problem(where=where, what=what, hint=error.hint, auth=denied)]
     return credential_in(value, where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -9,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.errors import KeyUnavailable, Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
@@ -145,6 +146,7 @@ class Desk:
         The first time, a rehearsal is said to be one, before anything else is.
 
         Raises:
+            KeyUnavailable: a key or a secret is not there; of those that are not, all are named.
             Refused: a waiver lies there that counts by the plan and not by the journal.
         """
         loaded = self.loaded
@@ -154,17 +156,23 @@ class Desk:
             self.progress.note("rehearsal: source and target are both on this machine")
         from hdh_migrate.wiring.services import Services
 
-        return Services.open(
-            loaded.plan,
-            loaded.base,
-            write=write,
-            looks=looks,
-            reads=reads,
-            network=self.network,
-            limits=self.limits,
-            recipients=recipients,
-            sources=self.sources,
-        )
+        try:
+            return Services.open(
+                loaded.plan,
+                loaded.base,
+                write=write,
+                looks=looks,
+                reads=reads,
+                network=self.network,
+                limits=self.limits,
+                recipients=recipients,
+                sources=self.sources,
+            )
+        except KeyUnavailable as error:
+            from hdh_migrate.session.policy.absent import told_all
+
+            told_all(loaded, os.environ, error)
+            raise
 
     def demand_agreed(self) -> None:
         """Demand that no waiver opens the gate which the journal does not let count.

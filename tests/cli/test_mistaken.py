@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,11 +105,20 @@ def test_whatever_is_wrong_with_the_options_comes_with_a_hint(begun: Path) -> No
 
 
 def test_who_lacks_secrets_is_told_of_all_of_them_at_once(begun: Path) -> None:
-    refused = command("preflight", str(begun), env={})
+    refused = command("run", str(begun), env={})
 
     assert refused.returncode == Exit.REFUSED
     for name in ("HDH_SOURCE_SAS", "HDH_TARGET_ID", "HDH_TARGET_SECRET"):
         assert name in refused.stderr
+
+
+def test_who_moved_a_plan_without_its_keys_is_told_where_its_paths_begin(begun: Path) -> None:
+    shutil.move(begun.parent / "keys", begun.parent / "left")
+
+    refused = command("run", str(begun), env={})
+
+    assert refused.returncode == Exit.REFUSED
+    assert f"a plan's paths begin at its own folder, {begun.parent}; 4 files" in refused.stderr
 
 
 def test_a_plan_whose_files_are_there_is_noted_nothing(begun: Path) -> None:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import ASKING, Batches, Plan
-from hdh_migrate.errors import Exit, KeyUnavailable
+from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Preflight
-
-if TYPE_CHECKING:
-    from hdh_migrate.session.desk import Desk
-    from hdh_migrate.wiring import Services
 
 
 @verb(
@@ -37,7 +31,7 @@ def preflight(
 
     desk = task.desk(plan, task.progress())
     desk.batches(batch or ())
-    services = _services(desk)
+    services = desk.services(write=True)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     gone = unread_here(desk, batch or ())
     checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge, unread=gone)
@@ -57,25 +51,6 @@ def preflight(
     result: Preflight = {"checks": checks, "exit": int(code)}
     task.out.result(result, "\n".join(lines))
     return code
-
-
-def _services(desk: Desk) -> Services:
-    """Open what is contacted; who lacks one variable is told of all of them at once.
-
-    Raises:
-        KeyUnavailable: a secret or a key is not there.
-    """
-    import os
-
-    from hdh_migrate.session.policy.absent import unset
-
-    try:
-        return desk.services(write=True)
-    except KeyUnavailable as error:
-        if len(names := unset(desk.loaded, os.environ)) > 1:
-            lacking = ", ".join(names)
-            error.hint = f"{error.hint}; the plan names {len(names)} that are not set: {lacking}"
-        raise
 
 
 def _summary(bad: int, checks: int) -> str:

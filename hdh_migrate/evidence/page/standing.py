@@ -29,10 +29,7 @@ from hdh_migrate.evidence.verifier.members import (
     StatedTally,
 )
 from hdh_migrate.frozen import frozen
-from hdh_migrate.plan.fields import period_seconds
-
-RECHECK_WITHIN = "7d"
-"""What a plan means that does not say how old a look may be before the source is deleted."""
+from hdh_migrate.plan.fields import RECHECK_WITHIN, period_seconds
 
 
 def standing_of(

@@ -18,19 +18,39 @@ from hdh_migrate.wiring.envelopes import form_of
 
 def absent(loaded: LoadedPlan) -> list[str]:
     """Return a note for each file, and each public key, without which a verb would be refused."""
-    plan, base, found = loaded.plan, loaded.base, list(dict.fromkeys(_wrong_keys(loaded)))
-    made = set() if plan.backup is None else {plan.backup.folder}  # by the first copy
-    for name in dict.fromkeys(named_paths(plan)):
-        path = base / name
-        if name not in made and not path.exists() and not any(str(path) in one for one in found):
+    found = list(dict.fromkeys(_wrong_keys(loaded)))
+    for name in _gone(loaded):
+        path = loaded.base / name
+        if not any(str(path) in one for one in found):
             found.append(f"{path}: there is no such file")
     return [f"{one}; a verb that needs it would be refused" for one in found]
 
 
-def unset(loaded: LoadedPlan, environ: Mapping[str, str]) -> list[str]:
+def told_all(loaded: LoadedPlan, environ: Mapping[str, str], error: KeyUnavailable) -> None:
+    """Add to a hint all that the plan names and that is not here, where the error is about one."""
+    lacking, gone, said = _unset(loaded, environ), _gone(loaded), str(error)
+    if len(lacking) > 1 and any(name in said for name in lacking):
+        names = ", ".join(lacking)
+        error.hint = f"{error.hint}; the plan names {len(lacking)} that are not set: {names}"
+    if any(name in said for name in gone):
+        also = "" if len(gone) == 1 else f"; {len(gone)} files are not there: {', '.join(gone)}"
+        error.hint = f"{error.hint}; a plan's paths begin at its own folder, {loaded.base}{also}"
+
+
+def _unset(loaded: LoadedPlan, environ: Mapping[str, str]) -> list[str]:
     """Return the variables that a plan names and that are not set here."""
     named = references(loaded.plan.model_dump(mode="json"), "env:")
     return [name for name in dict.fromkeys(named) if name not in environ]
+
+
+def _gone(loaded: LoadedPlan) -> list[str]:
+    """Return the files that a plan names and that are not there, as it writes them."""
+    made = None if loaded.plan.backup is None else loaded.plan.backup.folder  # by the first copy
+    return [
+        name
+        for name in dict.fromkeys(named_paths(loaded.plan))
+        if name != made and not (loaded.base / name).exists()
+    ]
 
 
 def _wrong_keys(loaded: LoadedPlan) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
+    ClocksDiffer,
     Conflict,
     HostRefused,
     Missing,
@@ -49,3 +50,7 @@ def test_a_refusal_means(status: int, code: str, means: type[StorageError]) -> N
     error = from_reply(refusal(code, status), "an object")
     assert type(error) is means
     assert error.code == ("" if " " in code else code)
+
+
+def test_a_clock_that_is_refused_ends_as_one_that_differs_does() -> None:
+    assert TimeRefused("a request").exit_code is ClocksDiffer("clocks", problems=[]).exit_code

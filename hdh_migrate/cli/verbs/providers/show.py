@@ -48,13 +48,13 @@ def _profile_text(profile: ProfileFact) -> str:
             "name": name,
             "value": _value(claim["value"]),
             "as_of": claim["as_of"],
-            "confirmed": "yes" if claim["confirmed"] else "no",
-            "source": claim["source"] + (f" [{OWN}]" if claim["origin"] == OWN else ""),
+            "source": ("" if claim["confirmed"] else "not confirmed: ")
+            + claim["source"]
+            + (f" [{OWN}]" if claim["origin"] == OWN else ""),
         }
         for name, claim in profile["claims"].items()
     ]
-    columns = {"name": "CLAIM", "value": "VALUE", "as_of": "AS OF", "confirmed": "CONFIRMED",
-               "source": "SOURCE"}  # fmt: skip
+    columns = {"name": "CLAIM", "value": "VALUE", "as_of": "AS OF", "source": "SOURCE"}
     lines = [f"{profile['name']}: {profile['title']}, gone through on {profile['as_of']}", ""]
     lines.append(table(rows, columns))
     lines += [
