@@ -271,6 +271,11 @@ class TimeRefused(AuthFailed):
     )
 
 
+def of_access(error: MigrateError) -> bool:
+    """Return whether a credential is refused, or lacks a right: somebody has to renew or grant."""
+    return isinstance(error, AccessDenied | AuthFailed) and not isinstance(error, TimeRefused)
+
+
 class TargetFull(Permanent):
     """The target takes no more bytes, of anybody with this credential: the whole run stops."""
 

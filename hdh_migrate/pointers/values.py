@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from hdh_migrate.errors import AccessDenied, AuthFailed, MigrateError, Permanent, PointerMoved
+from hdh_migrate.errors import MigrateError, Permanent, PointerMoved, of_access
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
 from hdh_migrate.plan.pointers import MAX_VALUE
@@ -55,7 +55,7 @@ def problems_of(read: Callable[[], str], where: str) -> list[Problem]:
     try:
         value = read()
     except MigrateError as error:
-        denied = isinstance(error, AccessDenied | AuthFailed)
+        denied = of_access(error)
         what = str(error).removeprefix(f"{where}: ")  # a problem says itself where it is
         return [Problem(where=where, what=what, hint=error.hint, auth=denied)]
     return credential_in(value, where)

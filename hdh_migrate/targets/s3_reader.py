@@ -16,6 +16,7 @@ from hdh_migrate.errors import (
     Missing,
     ShortRead,
     StorageError,
+    of_access,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import (
@@ -63,7 +64,7 @@ class S3Reader:
         except Missing:
             return [Problem(where=where, what="there is no such bucket", hint=PROVISION)]
         except AuthFailed as error:
-            return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
+            return [Problem(where=where, what=str(error), hint=error.hint, auth=of_access(error))]
         except AccessDenied as error:
             hint = f"the credential needs s3:ListBucket on the bucket; {IF_IT_HAS}"
             what = "no right to list" + (f": {error.code}" if error.code else "")

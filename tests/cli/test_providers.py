@@ -45,7 +45,9 @@ def test_show_gives_each_claim_with_date_source_and_confirmation() -> None:
     }  # fmt: skip
     text = called("providers", "show", "scaleway").stdout
     (line,) = [line for line in text.splitlines() if line.startswith("max_parts ")]
-    assert line.split()[:4] == ["max_parts", "1,000", "2026-11-23", "yes"]
+    assert line.split()[:4] == ["max_parts", "1,000", "2026-11-23", "Scaleway"]
+    (doubted,) = [line for line in text.splitlines() if line.startswith("max_key ")]
+    assert "not confirmed: Amazon S3" in doubted
     assert "no-lifecycle: no lifecycle rule at all" in text
     assert "SecNumCloud" in text
 

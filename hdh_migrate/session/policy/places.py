@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from hdh_migrate.errors import AccessDenied, AuthFailed, Permanent, Transient
+from hdh_migrate.errors import Permanent, Transient, of_access
 from hdh_migrate.model import Place, Problem
 from hdh_migrate.pipeline.verify.version_order import VERSIONING_HINT
 from hdh_migrate.plan.datasets import Dataset
@@ -25,8 +25,7 @@ def tried(
     except (Transient, Permanent) as error:
         if demand and isinstance(error, Transient):
             raise
-        auth = isinstance(error, AuthFailed | AccessDenied)
-        return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
+        return [Problem(where=where, what=str(error), hint=error.hint, auth=of_access(error))]
 
 
 def _has(

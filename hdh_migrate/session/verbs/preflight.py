@@ -20,6 +20,7 @@ from hdh_migrate.errors import (
     Stopped,
     StorageError,
     Transient,
+    of_access,
 )
 from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged
@@ -342,7 +343,7 @@ def _may_write(writer: TargetWriter, place: Place, unknown: list[str]) -> Iterat
         unchanged.try_to_write(writer, place)
         unchanged.try_to_list(writer, place)
     except AuthFailed as error:
-        yield Problem(where=where, what=str(error), hint=error.hint, auth=True)
+        yield Problem(where=where, what=str(error), hint=error.hint, auth=of_access(error))
     except AccessDenied as error:
         needed = f"the credential needs s3:PutObject and s3:AbortMultipartUpload; {IF_IT_HAS}"
         hint = error.hint or needed
