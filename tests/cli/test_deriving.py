@@ -159,8 +159,8 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
     assert shown["written"] in told.splitlines()[1]
     assert NAME not in done.stdout.decode()
     questions = [one["question"] for one in shown["answers"]]
-    assert questions[0] == "What moved?"
-    assert len(questions) == len(set(questions)) == 11
+    assert questions[0] == "To do, to decide"
+    assert len(questions) == len(set(questions)) == 12
     assert all(one["lines"] for one in shown["answers"])
     french = audit("show", "new", "--language", "fr").stdout.decode()
     assert "Complet et intact" in french

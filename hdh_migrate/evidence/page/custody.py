@@ -26,12 +26,12 @@ CUSTODY: dict[str, Text] = {
         "{n} object gone from the source before it was moved ({size})."
         "|{n} objects gone from the source before they were moved ({size}).",
     ),
-    "q.what.own-of": Text(
-        "{verified}, dont {n} fichier de l'outil|{verified}, dont {n} fichiers de l'outil",
-        "{verified}, {n} of them a file of the tool|{verified}, {n} of them files of the tool",
-    ),
     "q.what.unlisted": Text("pas encore listé", "not listed yet"),
     "q.what.empty": Text("aucun objet", "no object"),
+    "q.what.each": Text(
+        "Les comptes de chaque jeu : « Lots et jeux de données ».",
+        "The counts of each dataset: “Batches and datasets”.",
+    ),
     "q.what.more": Text(
         "Et {n} autre jeu de données ; voir « Lots et jeux de données »."
         "|Et {n} autres jeux de données ; voir « Lots et jeux de données ».",

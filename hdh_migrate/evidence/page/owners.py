@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -77,6 +77,7 @@ class OwnedTask:
 class OwnedTasks:
     """What one party has to do, numbered through all of them."""
 
+    kind: str
     who: Markup
     first: int
     tasks: list[OwnedTask]
@@ -109,7 +110,9 @@ def owned(
             OwnedTask(told(one, words), _until(one, words), one.task in WORK) for one in several
         ]
         made.append(
-            OwnedTasks(_who(kind, declared, logins, words, holders, unheld=unheld), first, tasks)
+            OwnedTasks(
+                kind, _who(kind, declared, logins, words, holders, unheld=unheld), first, tasks
+            )
         )
         first += len(tasks)
     return made
@@ -117,13 +120,38 @@ def owned(
 
 def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
     """Return the numbers of the tasks that keep it from being over; from three on as a run."""
+    return _runs(
+        (
+            number
+            for party in parties
+            for number, one in enumerate(party.tasks, party.first)
+            if one.works
+        ),
+        words,
+    )
+
+
+def for_controller(parties: Sequence[OwnedTasks], words: Words) -> Markup:
+    """Return how many of the tasks are the controller's, and which; empty if none is."""
+    numbers = [
+        number
+        for party in parties
+        if party.kind == "controller"
+        for number, _ in enumerate(party.tasks, party.first)
+    ]
+    if not numbers:
+        return Markup()
+    points = Markup(", ").join(_runs(numbers, words))
+    return words.say("brief.controller", len(numbers), points=points)
+
+
+def _runs(numbers: Iterable[int], words: Words) -> list[Markup]:
     runs: list[list[int]] = []
-    for party in parties:
-        for number, one in enumerate(party.tasks, party.first):
-            if one.works and runs and number == runs[-1][-1] + 1:
-                runs[-1].append(number)
-            elif one.works:
-                runs.append([number])
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
     found: list[Markup] = []
     for run in runs:
         if len(run) > 2:
@@ -186,6 +214,23 @@ def _shown(value: object) -> Markup:
 
 
 OWNING: dict[str, Text] = {
+    "q.brief": Text("À faire, à décider", "To do, to decide"),
+    "brief.left": Text("Reste à faire : {points}{whose}.", "Left to do: {points}{whose}."),
+    "brief.controller": Text(
+        ", dont {n} par le responsable de traitement (point {points})"
+        "|, dont {n} par le responsable de traitement (points {points})",
+        ", {n} of them by the controller (point {points})"
+        "|, {n} of them by the controller (points {points})",
+    ),
+    "brief.source": Text(
+        "Encore à la source : {at_least}{objects} ({size}){alone}.",
+        "Still at the source: {at_least}{objects} ({size}){alone}.",
+    ),
+    "brief.least": Text("au moins ", "at least "),
+    "brief.alone": Text(
+        ", dont {n} n'est que là|, dont {n} ne sont que là",
+        ", {n} of which exists only there|, {n} of which exist only there",
+    ),
     "left.dates": Text(
         "Là où aucune date n'est donnée, ce dossier n'en connaît pas ; cet outil ne bascule, ne "
         "supprime ni ne ferme rien de lui-même.",

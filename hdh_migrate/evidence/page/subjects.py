@@ -27,7 +27,7 @@ from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.judged import judged
-from hdh_migrate.evidence.page.owners import login_said, owned, working
+from hdh_migrate.evidence.page.owners import for_controller, login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
@@ -135,6 +135,7 @@ class Told:
         return {
             "tasks": tasks,
             "going": working(tasks, words),
+            "brief_controller": for_controller(tasks, words),
             "logins": {one: login_said(one, self._declared, words) for one in named if one},
             "ends": _ends(predicate, words),
             "endings": endings(stands),

@@ -481,7 +481,10 @@ def test_numbers_of_tasks_that_keep_a_migration_going_are_put_together_from_thre
     works: str, said: list[str]
 ) -> None:
     tasks = [OwnedTask(Markup(), None, one == "+") for one in works]
-    parties = [OwnedTasks(Markup(), 1, tasks[:1]), OwnedTasks(Markup(), 2, tasks[1:])]
+    parties = [
+        OwnedTasks("operator", Markup(), 1, tasks[:1]),
+        OwnedTasks("controller", Markup(), 2, tasks[1:]),
+    ]
     assert [str(one) for one in working(parties, PageWords("fr"))] == said
 
 

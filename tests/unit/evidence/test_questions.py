@@ -107,7 +107,7 @@ def test_a_question_is_answered_under_a_heading_of_the_page(
 
 
 ANSWERS = {
-    "Quels traitements": "323 objets vérifiés (12,5 Gio), sur 330 inventoriés",
+    "Quels traitements": "Départ : 330 objets (12,6 Gio). Arrivés, et encore tels que vérifiés",
     "restées en France": "Vers : scaleway, https://s3.fr-par.scw.cloud (région nommée fr-par",
     "Sur quelle autorisation": "CNIL, délibération 2023-146, jusqu'au 21 décembre 2026",
     "Le prestataire peut-il lire": "keys/escrow.pub étude de Me Durand, Paris clé de secours",
