@@ -3,13 +3,14 @@
 Where the host honours conditional writes, the swap is one conditional PUT. That is tried first on
 a key that does not exist, with a condition that cannot hold: a host that stores it all the same
 ignores conditions, and the swap is a read, a comparison and a write instead, which `guard` says. So
-it is on a host that refuses a condition twice which holds.
+it is on a host that refuses a condition twice which holds. A condition that holds and is refused is
+tried without the ETag's quotes, too: one host wants it so.
 In a bucket with versions somebody else's write in between is then noticed and put back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Final, Literal, Protocol
 
@@ -29,7 +30,7 @@ from hdh_migrate.model import Problem
 from hdh_migrate.pointers.values import MAX_BYTES, one_line, problems_of, to_do
 from hdh_migrate.transport import Reply
 
-IMPOSSIBLE: Final = '"00000000000000000000000000000000-0"'
+IMPOSSIBLE: Final = "00000000000000000000000000000000-0"
 NOBODYS: Final = "0" * 32
 """An upload that no host has begun."""
 
@@ -53,6 +54,16 @@ class Bucket(Protocol):
         limit: int = MAX_BYTES,
     ) -> Reply:
         """Make one signed request about a key, or about the bucket itself when it is empty."""
+
+    def put_matching(
+        self,
+        key: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        etag: str,
+        shows: Callable[[], bool],
+    ) -> Reply:
+        """Write a key under If-Match, with and without the ETag's quotes if `shows` says so."""
 
     def failure(self, reply: Reply, what: str) -> StorageError:
         """Return the error that a reply means."""
@@ -108,14 +119,13 @@ class PointerInObject:
     def swap(self, *, expected: str, new: str) -> None:
         """Put `new` if the object holds `expected`; see `ports.Pointer.swap`."""
         if not self._tried:
-            self.guard = self._trial()
+            self.guard = self._trial(f'"{IMPOSSIBLE}"')
             self._tried = True
         found = self._get()
         if not to_do(found.value, expected=expected, new=new):
             return
-        condition = {"If-Match": f'"{found.etag}"'} if self.guard == "conditional" else {}
         try:
-            version = self._put((new + found.end).encode(), found.headers, condition)
+            version = self._put((new + found.end).encode(), found)
         except (Conflict, Missing):
             # Our own lost reply, or somebody else: what is there now tells.
             now = self._get()
@@ -142,10 +152,17 @@ class PointerInObject:
             raise Transient(f"{_WHAT}: the reply was cut short")
         return reply
 
-    def _put(
-        self, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str]
-    ) -> str | None:
-        reply = self._bucket.send("PUT", self._key, {**headers, **condition}, body=body)
+    def _put(self, body: bytes, found: _FoundValue) -> str | None:
+        """Write it in the place of what was found, by compare-and-set where the host has it."""
+        headers, key = found.headers, self._key
+        if self.guard == "conditional":
+
+            def other_form() -> bool:
+                return self._get().etag == found.etag and self._trial(IMPOSSIBLE) == "conditional"
+
+            reply = self._bucket.put_matching(key, headers, body, found.etag, other_form)
+        else:
+            reply = self._bucket.send("PUT", key, headers, body=body)
         if reply.status != 200:
             raise self._bucket.failure(reply, _WHAT)
         if not reply.etag:
@@ -154,10 +171,10 @@ class PointerInObject:
 
     # --- hosts without conditions ------------------------------------------------------------
 
-    def _trial(self) -> Literal["conditional", "checked"]:
+    def _trial(self, impossible: str) -> Literal["conditional", "checked"]:
         """Find out whether the host honours a condition; what it stores in error is removed."""
         key = self._key + TRIAL_SUFFIX
-        reply = self._bucket.send("PUT", key, {"If-Match": IMPOSSIBLE}, body=b"")
+        reply = self._bucket.send("PUT", key, {"If-Match": impossible}, body=b"")
         # What is refused may be done all the same: then the condition holds nothing back.
         there = reply if reply.status == 200 else self._bucket.send("HEAD", key, {})
         if there.status == 200:
@@ -177,7 +194,7 @@ class PointerInObject:
         """After an unconditional write: put back what somebody else wrote in between."""
         if ours is not None and (theirs := self._between(before.version, ours)):
             found = self._fetch(theirs)
-            self._put(found.body, _kept(found), {})
+            self._put(found.body, _FoundValue("", "", found.etag, theirs, _kept(found)))
             raise PointerMoved(
                 "somebody else changed the pointer while it was switched; their value was put back"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hdh_migrate.errors import StorageError
 from hdh_migrate.fixity import sha256_hex
@@ -32,6 +32,24 @@ class S3Bucket:
         content = None if body is None else memoryview(body)
         return self._endpoint.send(
             method, self._name, key, signed, query=query, body=content, limit=limit
+        )
+
+    def put_matching(
+        self,
+        key: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        etag: str,
+        shows: Callable[[], bool],
+    ) -> Reply:
+        """Write a key under If-Match, in the form that the host hears: see `s3_matching`.
+
+        `shows`: whether it shows that ETag at this moment, and hears the other form.
+        """
+        return self._endpoint.matching.write(
+            lambda condition: self.send("PUT", key, {**headers, **condition}, body=body),
+            etag,
+            shows,
         )
 
     def failure(self, reply: Reply, what: str) -> StorageError:

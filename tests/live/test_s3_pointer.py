@@ -144,6 +144,26 @@ def test_a_host_that_refuses_the_condition_that_holds_gets_a_checked_swap(tmp_pa
         bucket.client.close()
 
 
+def test_a_host_that_hears_etags_without_quotes_is_asked_so(tmp_path: Path) -> None:
+    """Each start found "somebody" who wrote the old value anew; the third swap was unguarded."""
+    with StrictS3(Manner(quoting="bare", bare_etags=True, gone_is_412=True)) as server:
+        bucket = Bucket(server=server, name="catalogue", client=s3_client(server))
+        bucket.client.create_bucket(Bucket=bucket.name)
+        rig = s3_object(tmp_path, bucket)
+        rig.lay(OLD)
+        pointer = rig.open()
+
+        pointer.swap(expected=OLD, new=NEW)
+        assert (pointer.guard, rig.raw()) == ("conditional", f"{NEW}\n".encode())
+        pointer.swap(expected=NEW, new=OTHER)
+        with pytest.raises(PointerMoved):
+            pointer.swap(expected=NEW, new=OLD)
+
+        assert (pointer.guard, rig.raw()) == ("conditional", f"{OTHER}\n".encode())
+        assert keys(bucket) == [KEY]
+        bucket.client.close()
+
+
 def test_without_conditions_versions_tell_and_the_other_value_is_put_back(
     tmp_path: Path, versioned: Bucket, proxy_to: ProxyTo
 ) -> None:
