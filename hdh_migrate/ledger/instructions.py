@@ -101,6 +101,16 @@ class InstructionFile:
             if len(left) < len(before):
                 self._write(left)
 
+    def redate(self, heard: Instruction) -> None:
+        """Keep an instruction as it was heard; see `Instruction.heard`.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        with self._locked():
+            before = self.read()
+            self._write([heard if one.id == heard.id else one for one in before])
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:

@@ -32,6 +32,9 @@ class Instructions(Protocol):
     def forget(self, ids: Collection[str]) -> None:
         """Take out what is journalled and counts no more."""
 
+    def redate(self, heard: Instruction) -> None:
+        """Keep an instruction as it was heard, in the place of what was said: its times alone."""
+
 
 class Progress(Protocol):
     """Where people (or machines) follow a run."""

@@ -51,6 +51,8 @@ class Steering:
         self._setting = setting
         self._dice = random.Random(f"steering {setting.life.seed}")
         self._latest = ""
+        self._set_back = set[str]()
+        """What was said before the clock was set back."""
         """What a machine's clock showed at the latest: limits up to then may be over."""
         self._limits: list[tuple[int, float | None]] = []
         """What workers were told to be no faster than, and at which step."""
@@ -81,14 +83,19 @@ class Steering:
 
     def step_clock(self, seconds: Sequence[int] = STEPS) -> None:
         """Let the machine's clock show another time from now on."""
-        self._setting.clock.ahead = self._dice.choice(seconds)
+        self._set(self._dice.choice(seconds))
         self._latest = max(self._latest, self._setting.clock.shown())
         self._setting.life.tell(f"this machine's clock is {self._setting.clock.ahead:+} s ahead")
 
     def set_clock(self) -> None:
         """Let people set a clock that is so wrong that nothing may be signed by it."""
         if abs(self._setting.clock.ahead) > max(STEPS):
-            self._setting.clock.ahead = 0
+            self._set(0)
+
+    def _set(self, ahead: int) -> None:
+        if ahead < self._setting.clock.ahead:
+            self._set_back |= {one.id for one in self._setting.host.said}
+        self._setting.clock.ahead = ahead
 
     def let_go(self) -> None:
         """Let runs go on, as fast as they can, and the clock be right."""
@@ -179,8 +186,12 @@ class Steering:
         paused, limit = _counted(said, now)
         if counts.paused != paused:
             raise Broken(f"{name}: somebody said pause, or resume, and it does not count")
-        over = limit is not None and limit.until is not None and limit.until <= self._latest
-        if counts.limit != limit and not over:
+        # Heard by a clock that is behind its own, it ends as that one says.
+        over = limit is not None and limit.until is not None and (
+            limit.until <= self._latest or limit.id in self._set_back
+        )  # fmt: skip
+        heard, meant = (one and one.id for one in (counts.limit, limit))
+        if heard != meant and not over:  # its times may be those of who heard it
             raise Broken(
                 f"{name}: a limit counts that nobody set, or one does not that somebody did"
             )

@@ -152,6 +152,9 @@ class Course(FreeCourse):
             self._take_in(said)
             self._said = said
         self._standing = Standing.of(said, self._clock.now())
+        limit = self._standing.limit
+        if self._tells and limit is not None and limit not in said:
+            self._instructions.redate(limit)  # from now on it is known when it ends
         self._closed = self._outside()
         if self._asked is None:
             self._asked = now  # it was asked when this began

@@ -44,6 +44,8 @@ def test_what_was_said_is_read_by_everybody_in_its_order_and_privately(ledger: P
     for one in given:
         InstructionFile(ledger).add(one)
     assert list(mine.read()) == given
+    mine.redate(given[1])
+    assert list(mine.read()) == given
     path = ledger.with_name(FILE)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -110,6 +112,10 @@ def test_what_counts_is_the_last_that_was_said_and_has_not_ended() -> None:
     assert Standing.of((limit,), late) == Standing()
     assert Standing.of((limit, other), late) == Standing(limit=other)
     assert Standing.of((other, said(9, KIND.RELEASE)), NOW) == Standing()
+    ahead = said(5, KIND.LIMIT, rate=7, at="2027-11-26T10:00:00.000Z",
+                 until="2027-11-26T12:00:00.000Z")  # fmt: skip
+    heard = said(5, KIND.LIMIT, rate=7, until=late)  # it stood for a year and two hours
+    assert Standing.of((ahead,), NOW) == Standing(limit=heard)
     both = Standing(paused=pause, limit=other)
     assert Standing.of((said(9, KIND.RESUME), pause, other), NOW) == both
 

@@ -63,6 +63,9 @@ class Said:
     def forget(self, ids: Collection[str]) -> None:
         self.all = tuple(one for one in self.all if one.id not in ids)
 
+    def redate(self, heard: Instruction) -> None:
+        self.all = tuple(heard if one.id == heard.id else one for one in self.all)
+
     def say(self, kind: InstructionKind, at: str, **more: object) -> None:
         number = f"{at}-{len(self.all)}-{kind}"
         fields = {"id": number, "kind": kind, "user": "ops@here", "at": at} | more
@@ -212,6 +215,22 @@ def test_a_limit_counts_where_it_is_lower_and_ends_by_itself(
     assert stage.rate() == 800
     told = [(one.bytes_per_second, one.by) for _, one in stage.ledger.events(RateSet)]
     assert told == [(800, "plan"), (300, "limit"), (800, "plan"), (10, "limit"), (800, "plan")]
+
+
+def test_a_limit_that_a_clock_of_next_year_gave_lasts_as_long_as_it_said(
+    tmp_path: Path, stages: list[Stage]
+) -> None:
+    stage = Stage(tmp_path, NIGHT)
+    stages.append(stage)
+    ahead = "2028-03-26T20:00:00.000Z", "2028-03-26T22:00:00.000Z"
+    stage.said.say(KIND.LIMIT, ahead[0], rate=300, until=ahead[1])
+    assert stage.rate() == 300
+    stage.jump("2027-03-26T23:59:59+01:00")
+    assert stage.rate() == 300
+    stage.jump("2027-03-27T00:00:01+01:00")
+    assert stage.rate() == 800
+    (told,) = stage.ledger.events(RunInstructed)
+    assert told[1].until == ahead[1]  # as it was said
 
 
 def test_a_limit_counts_where_the_plan_has_none(tmp_path: Path, stages: list[Stage]) -> None:
