@@ -321,9 +321,41 @@ def kept(path: Path, kind: type[R], most: int) -> R | None:
 
 
 def keep(path: Path, value: Mapping[str, object]) -> None:
-    """Replace what such a file holds; nothing depends on it, so a failure is nobody's trouble."""
+    """Replace what such a file holds; nothing depends on it, so a failure is nobody's trouble.
+
+    On a full disk it takes the room that `reserve` took.
+    """
+    data = json.dumps(value).encode()
+    try:
+        write_whole(path, data, replace=True)
+    except OSError:
+        with suppress(OSError):
+            _into_room(path, data)
+
+
+def reserve(path: Path, room: int) -> None:
+    """Take room for the next contents of such a file, so that a full disk does not silence it."""
+    spare = _spare(path)
     with suppress(OSError):
-        write_whole(path, json.dumps(value).encode(), replace=True)
+        if not spare.exists() or spare.stat().st_size < room:
+            write_whole(spare, b" " * room, replace=True)
+
+
+def _into_room(path: Path, data: bytes) -> None:
+    """Write over what was reserved, which needs no new block, and give it the file's name."""
+    spare = _spare(path)
+    with spare.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        if len(data) <= size:
+            file.write(data.ljust(size))  # JSON may end with spaces
+            file.flush()
+            os.fsync(file.fileno())
+    if len(data) <= size:
+        spare.replace(path)
+
+
+def _spare(path: Path) -> Path:
+    return path.with_name(f".{path.name}.room")
 
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})

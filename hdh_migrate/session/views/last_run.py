@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from pathlib import Path
 from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import text_of_seconds
@@ -25,7 +26,7 @@ from hdh_migrate.errors import (
     TooEarly,
     Transient,
 )
-from hdh_migrate.folders import keep, kept
+from hdh_migrate.folders import keep, kept, reserve
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
@@ -34,6 +35,8 @@ from hdh_migrate.telemetry import redact
 FILE: Final = "last-run.json"
 BYTES_MAX: Final = 1 << 20
 WHY_MAX: Final = 500
+ROOM: Final = 8192
+"""Bytes, at most, by which the file grows when a run ends: a full disk must not silence that."""
 
 
 class _LastRunKept(TypedDict):
@@ -88,6 +91,7 @@ class LastRunWriter:
         """Tell that the ledger is held and the steps begin."""
         self.run.began = self.desk.clock.now()
         self._write()
+        reserve(self._path, self._path.stat().st_size + ROOM if self._path.exists() else ROOM)
 
     def ends(
         self, code: Exit, why: str | None, until: str | None = None, *, troubled: bool = False
@@ -105,7 +109,11 @@ class LastRunWriter:
         return not path.exists() or holder(path.with_name("lock")) is not None
 
     def _write(self) -> None:
-        keep(self.desk.ledger_path.with_name(FILE), self.run.kept())
+        keep(self._path, self.run.kept())
+
+    @property
+    def _path(self) -> Path:
+        return self.desk.ledger_path.with_name(FILE)
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from hdh_migrate.errors import (
     Exit,
     Fenced,
     LedgerLocked,
+    NoSpace,
     Refused,
     TooEarly,
 )
@@ -88,6 +92,33 @@ def test_a_run_of_hundreds_of_batches_is_no_run_that_nobody_can_read(desk: Desk)
     found = last_run(desk)
     assert found is not None
     assert found.batches == batches
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["in a step", "in the report"])
+def test_a_run_that_a_full_disk_ends_was_not_killed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """`status` said that it was killed, for how it ended found no room either."""
+    batches = [f"batch-of-the-year-{number:04}" for number in range(1000)]
+    with recording(desk, ("transfer",), batches) if after else nullcontext() as told:
+        if told is not None:
+            told.begins()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fills() -> None:
+        with recording_on(desk, Exit.OK) if after else recording(desk, (), batches) as kept:
+            if not after:
+                kept.begins()
+            monkeypatch.setattr(tempfile, "mkstemp", full)
+            raise NoSpace("/state: no space left on the disk " + "\u00e9" * WHY_MAX)
+
+    with pytest.raises(NoSpace):
+        fills()
+    found = last_run(desk)
+    assert found is not None
+    assert (found.exit, found.troubled, found.batches) == (Exit.STOPPED, True, batches)
 
 
 def test_a_report_that_fails_after_the_steps_is_how_the_run_ended(desk: Desk) -> None:
