@@ -36,6 +36,8 @@ _FOREIGN: Final = {
 """What globs of other tools know, and how to write it here."""
 
 _ANY, _STAR, _FOLDERS, _ALL = "?", "*", "**/", "**"
+LONGEST: Final = 8192
+"""Characters of a glob: whoever judges a report matches each key with it."""
 _INSIDE_MAX: Final = 4
 """`**/` inside a name (`a**/b`) stands for two globs each: more of them are refused."""
 
@@ -54,6 +56,8 @@ def objection(glob: str) -> str | None:
     """Return why a glob is refused and how to write it, None when it is one of ours."""
     if not glob or glob.startswith("/"):
         return "a glob is not empty and does not begin with `/`: keys have no leading slash"
+    if len(glob) > LONGEST:
+        return f"more than {LONGEST:,} characters: no key is so long"
     if glob.startswith("!"):
         return _NEGATION
     plain = _ESCAPED.sub("", glob)

@@ -44,7 +44,8 @@ it there. `plans/schema.json` says the same to editors; `plans/` holds examples 
   and `?` stay within a folder, `**` crosses folders, `**/` is any number of whole folders, none
   too: `*.csv` is at the top only, `**/*.csv` anywhere, `2024/**` all below `2024/`. A backslash
   takes the next character as it is: `\\[`. There are no `{a,b}`, no `[ab]` and no leading `!` as
-  other tools have them: they are refused, write one glob for each. A rule that matches none of
+  other tools have them: they are refused, write one glob for each. It has at most 8,192
+  characters. A rule that matches none of
   the dataset's objects is a finding (`rule-unused`); rules that leave nothing are refused.
 - A **URL** is https; plain http is accepted on loopback (127.0.0.1, ::1, localhost) only.
 

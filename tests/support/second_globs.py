@@ -17,7 +17,7 @@ def characters(name: bytes) -> list[str]:
 
 
 def tokens(glob: Json, first: bool) -> list[Token]:
-    need(isinstance(glob, str) and glob, "plan: a glob")
+    need(isinstance(glob, str) and 0 < len(glob) <= 8192, "plan: a glob")
     need(first or not glob.startswith("!"), "plan: a glob")
     return list(split(glob, first))
 

@@ -20,6 +20,7 @@ from tests.support.second_forms import (
 Trusted = Mapping[str, tuple[Ed25519PublicKey, str | None]]
 """By fingerprint: the key, and the last day (YYYY-MM-DD) on which its signatures count."""
 LONGEST_STATEMENT = 64 * 1024 * 1024
+MOST_VALUES = 2_097_152
 FORMATS = {f"urn:hdh-migrate:evidence:v{number}": number for number in (1, 2)}
 NO_SUBJECT = {"statement.json", "timestamp.tsr", "SHA256SUMS"}
 
@@ -28,6 +29,7 @@ Signature = tuple[str, bytes]
 
 def open_statement(content: bytes) -> tuple[bytes, dict[str, Json], list[Signature] | None]:
     need(len(content) <= LONGEST_STATEMENT, "statement.json: too long")
+    need_few(content)
     document = parse_document(content, "statement.json")
     need(isinstance(document, dict), "statement.json: not an object")
     if document.get("draft") is True:
@@ -39,6 +41,7 @@ def open_statement(content: bytes) -> tuple[bytes, dict[str, Json], list[Signatu
         need(document["payloadType"] == PAYLOAD_TYPE, "statement.json: payloadType")
         payload = unbase64(document["payload"], "payload")
         signatures = read_signatures(document["signatures"])
+        need_few(payload)
         statement = parse(payload, "payload")
     need(isinstance(statement, dict), "the statement is not an object")
     return payload, statement, signatures
@@ -46,6 +49,11 @@ def open_statement(content: bytes) -> tuple[bytes, dict[str, Json], list[Signatu
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 is_keyid = matching(r"ed25519:[0-9a-f]{16}")
+
+
+def need_few(text: bytes) -> None:
+    many = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    need(many <= MOST_VALUES, "statement.json: too many values")
 
 
 def read_signatures(listed: Json) -> list[Signature]:

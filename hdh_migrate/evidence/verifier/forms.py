@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
+MOST_VALUES = 1 << 21
 LARGEST_HANDED = 4 << 20
 
 Body = Mapping[str, object]
@@ -129,12 +130,21 @@ def opened(path: Path) -> BinaryIO:
     return file
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
+def file_digest(path: Path, most: int | None = None) -> str:
+    """Return the SHA-256 of a file in hexadecimal; raise Wrong where it has more than `most` bytes.
+
+    Without `most` it has lines, as many as there are, and no zero byte: a hole, which costs nobody
+    anything to make, may be longer than anybody reads.
+    """
+    digest, size = hashlib.sha256(), 0
     with opened(path) as file:
         while data := file.read(1 << 20):
             digest.update(data)
+            size += len(data)
+            if most is None and b"\0" in data:
+                raise Wrong(f"{path.name}: a zero byte, which no line has")
+            if most is not None and size > most:
+                raise Wrong(f"{path.name}: too large")
     return digest.hexdigest()
 
 
@@ -147,6 +157,16 @@ def document(path: Path) -> bytes:
     if len(data) > LARGEST_DOCUMENT:
         raise Wrong(f"{path.name}: too large")
     return data
+
+
+def parsed(data: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a document says; raise Wrong where it says more than a document may.
+
+    In memory the smallest values take some hundred times the room that they have in a file.
+    """
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise Wrong(f"{name}: too many values")
+    return json.loads(data)
 
 
 def handed(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from hdh_migrate.evidence.verifier.members import Line
 
 ESCAPABLE = "*?[]{}!\\"
 ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
+LONG_GLOB = 8192
 LONG_NAME = 1024
 """What is longer no store has; a pattern could take the square of its length over it."""
 
@@ -28,7 +29,7 @@ def tokens(glob: str, version: int) -> list[str]:
     """
     found: list[str] = []
     at = 0
-    forms.must(bool(glob) and not (version > 1 and glob[0] == "!"))
+    forms.must(0 < len(glob) <= LONG_GLOB and not (version > 1 and glob[0] == "!"))
     while at < len(glob):
         wild = next((w for w in (FOLDERS, ALL, STAR, ANY) if glob.startswith(w, at)), None)
         if wild is not None:
@@ -52,42 +53,75 @@ def matcher(glob: str, version: int) -> Callable[[str], bool]:
     if any("\ud800" <= char <= "\udfff" for char in glob):
         return lambda _: False  # a byte that is no text is one character, and no other
     if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
-        return lambda name: _steps(pieces, name)
+        return Ways(pieces).match
     spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
     text = "".join(spelled.get(piece) or re.escape(piece[1:]) for piece in pieces)
-    pattern = re.compile(text, re.DOTALL)
+    pattern, ways = re.compile(text, re.DOTALL), Ways(pieces)
     return lambda name: (
-        pattern.fullmatch(name) is not None if len(name) <= LONG_NAME else _steps(pieces, name)
+        pattern.fullmatch(name) is not None if len(name) <= LONG_NAME else ways.match(name)
     )
 
 
-def _steps(pieces: Sequence[str], name: str) -> bool:
-    """Match by following all ways at once: a way is at a piece, maybe inside a folder of `**/`."""
-    ways = _reached({(0, False)}, pieces)
-    for char in name:
-        after = set()
-        for at, _ in ways:
-            if at == len(pieces):
-                continue
-            piece = pieces[at]
+class Ways:
+    """Follows all ways through a glob at once, a bit for each: in time that grows with the name.
+
+    A bit stands in front of a piece; `**/` has another one, inside a folder. Behind the last piece
+    is the end. Of wildcards side by side (`**/*`) all but `**/**/` take anything.
+    """
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self._own: dict[str, int] = {}
+        self._any = self._star = self._all = self._folders = 0
+        bit = 1
+        for piece in _apart(pieces):
             if piece == FOLDERS:
-                after.add((at, char != "/"))
-            elif piece == ALL or (piece == STAR and char != "/"):
-                after.add((at, False))
-            elif piece == "=" + char or (piece == ANY and char != "/"):
-                after.add((at + 1, False))
-        ways = _reached(after, pieces)
-    return (len(pieces), False) in ways
+                self._folders |= bit
+                bit <<= 1
+            elif piece == ALL:
+                self._all |= bit
+            elif piece == STAR:
+                self._star |= bit
+            elif piece == ANY:
+                self._any |= bit
+            else:
+                self._own[piece[1:]] = self._own.get(piece[1:], 0) | bit
+            bit <<= 1
+        self._end = bit
+        self._least = sum(piece not in (FOLDERS, ALL, STAR) for piece in pieces)
+
+    def match(self, name: str) -> bool:
+        """Say whether a whole name matches."""
+        if len(name) < self._least:
+            return False
+        inside = self._folders << 1
+        ways = self._reached(1)
+        for char in name:
+            own = self._own.get(char, 0)
+            if char == "/":
+                stay = ways & (self._all | self._folders)
+                ways = stay | (ways & inside) >> 1 | (ways & own) << 1
+            else:
+                stay = ways & (self._all | self._star | inside)
+                ways = stay | (ways & (own | self._any | self._folders)) << 1
+            ways = self._reached(ways)
+            if not ways:
+                return False
+        return ways & self._end != 0
+
+    def _reached(self, ways: int) -> int:
+        """Add the ways that take nothing of the name: a wildcard may stand for nothing."""
+        return ways | (ways & (self._all | self._star)) << 1 | (ways & self._folders) << 2
 
 
-def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[int, bool]]:
-    """Add the ways that take nothing of the name: a wildcard may stand for nothing."""
-    reached = set(ways)
-    for at, inside in ways:
-        while not inside and at < len(pieces) and pieces[at] in (STAR, FOLDERS, ALL):
-            at += 1  # noqa: PLW2901
-            reached.add((at, False))
-    return reached
+def _apart(pieces: Sequence[str]) -> list[str]:
+    """Return the same glob without wildcards side by side."""
+    found: list[str] = []
+    for piece in pieces:
+        if found and {piece, found[-1]} <= {FOLDERS, ALL, STAR}:
+            found[-1] = FOLDERS if piece == found[-1] == FOLDERS else ALL
+        else:
+            found.append(piece)
+    return found
 
 
 Shown = Optional[bool]  # noqa: UP045 - Python 3.9

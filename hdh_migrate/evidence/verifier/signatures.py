@@ -6,7 +6,6 @@ Used by verify.py (which see). It needs Python 3.9 and `cryptography` and nothin
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,13 +40,13 @@ def envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | No
     """
     try:
         raw = forms.document(folder / "statement.json")
-        document = json.loads(raw)
+        document = forms.parsed(raw, "statement.json")
         forms.must(forms.canonical(document) + b"\n" == raw)
         if document.get("draft") is True and document.keys() == {"draft", "statement"}:
             problems.append("statement.json: an unsigned draft, not evidence")
             return document["statement"], [], None
         payload, claims = _claims(document)
-        said = json.loads(payload)
+        said = forms.parsed(payload, "statement.json")
         forms.must(forms.canonical(said) == payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problems.append("statement.json: neither an envelope nor a draft in canonical form")

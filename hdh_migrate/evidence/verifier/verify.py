@@ -174,7 +174,10 @@ def _files(folder: Path) -> dict[str, str]:
             raise forms.Wrong("a file that does not belong to a bundle")
         if not stat.S_ISREG(mode):
             raise forms.Wrong(f"{name}: not a plain file")
-    return {name: forms.file_digest(folder / name) for name in sorted(found)}
+    return {
+        name: forms.file_digest(folder / name, None if name in LINES else forms.LARGEST_DOCUMENT)
+        for name in sorted(found)
+    }
 
 
 def sums_text(digests: Mapping[str, str]) -> bytes:

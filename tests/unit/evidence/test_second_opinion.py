@@ -937,10 +937,17 @@ def test_lines_and_nesting_at_the_limits_are_judged_alike(desk: Desk) -> None:
             deep = b'"profile":{"a":%b%b,' % (b"[" * depth, b"]" * depth)
             nested = desk.wrapped(payload.replace(b'"profile":{"a":0,', deep))
             yield f"{depth} deep", resummed({**desk.files, "statement.json": nested})
+        there = sum(payload.count(mark) for mark in (b",", b"[", b"{"))
+        for marks in (2_097_152, 2_097_153):
+            many = b'"profile":{"a":"%b",' % (b"," * (marks - there))
+            filled = desk.wrapped(payload.replace(b'"profile":{"a":0,', many))
+            yield f"{marks} marks", resummed({**desk.files, "statement.json": filled})
 
     assert desk.agree(cases()) == {
         "a line of 1048576": True,
         "a line of 1048577": False,
         "90 deep": True,
         "50000 deep": False,
+        "2097152 marks": True,
+        "2097153 marks": False,
     }

@@ -97,6 +97,7 @@ GOOD: dict[str, Change] = {
     "all of the key, and what is not shown": asked(glob="**", tier=["archive"]),
     "nothing beside what is asked": asked(tier=["archive"], tags=None, glob=None),
     "a rule that may find nothing": asked(tier=["archive"], allow_unused=True),
+    "a glob as long as may be": included("**" * 4096),
     "included by a mapping": included({"glob": "**", "allow_unused": False}),
     "included by one or the other": included("zz", {"smaller_than": "1TiB"}),
     "included by what is not shown": included({"tags": {"a": "b"}}),
@@ -173,6 +174,7 @@ BAD: dict[str, tuple[Change, str]] = {
     # forms
     "asking nothing": (excluded(SCRATCH, {"reason": "x"}), "a rule that asks nothing"),
     "asking for null": (asked(tier=None), "a rule that asks nothing"),
+    "a glob that is longer": (included("**" * 4096 + "?"), "plan: a glob"),
     "no reason": (excluded(SCRATCH, {"tier": ["archive"]}), "plan: reason"),
     "another member": (asked(zz=1, tier=["archive"]), "a rule that asks for 'zz'"),
     "a size without a unit": (asked(larger_than="70000"), "plan: a size"),

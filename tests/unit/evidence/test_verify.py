@@ -172,6 +172,20 @@ def test_what_has_no_end_is_no_key(made: tuple[Path, Signer], tmp_path: Path) ->
         assert (done.returncode, why in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("manifest.jsonl", "a zero byte, which no line has"), ("summary.json", "too large"),
+     ("verify.py", "too large"), ("report.fr.html", "too large")],
+)  # fmt: skip
+def test_a_hole_is_not_read_to_its_end(
+    made: tuple[Path, Signer], tmp_path: Path, name: str, why: str
+) -> None:
+    shutil.copytree(made[0], tmp_path / "bundle")
+    with (tmp_path / "bundle" / name).open("r+b") as file:
+        file.truncate(1 << 43)  # takes no room, and an hour to read
+    assert check_bundle(tmp_path / "bundle", [made[1].verifier]) == [f"{name}: {why}"]
+
+
 @pytest.mark.slow
 def test_flipped_bits_are_caught_wherever_they_are(
     made: tuple[Path, Signer], tmp_path: Path

@@ -23,6 +23,7 @@ from hdh_migrate.plan.globs import SHAPE, compiled, objection
         (r"\\\{a}", "write one glob for each"),
         ("", "not empty"),
         ("/a", "no leading slash"),
+        ("a" * 8193, "more than 8,192 characters"),
         ("a**/b**/c**/d**/e**/f", "more than 4 times"),
     ],
 )
