@@ -167,6 +167,19 @@ class FormerCopies(Section):
     )
 
 
+class ToolOrigin(Section):
+    """Who publishes this tool, and where its sources are: it cannot know where you got it."""
+
+    publisher: Label = Field(
+        description="Who publishes the tool that you run.",
+        examples=["Plateforme des données de santé"],
+    )
+    sources: Label = Field(
+        description="Where its sources are: an address, or where they are kept.",
+        examples=["archive hdh_migrate-0.1.0.tar.gz, coffre numérique, cote 2026/119"],
+    )
+
+
 class EvidenceKeeping(Section):
     """Who keeps the evidence, and how long."""
 
@@ -204,6 +217,11 @@ class Declared(Section):
     )
     kept: EvidenceKeeping | None = Field(
         default=None, description="Who keeps the evidence, how long."
+    )
+    tool: ToolOrigin | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Who publishes this tool, and where its sources are.",
     )
 
 

@@ -239,8 +239,13 @@ def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: s
     rules = "return [...document.styleSheets[0].cssRules].map(r => r.cssText).join()"
     footers = window.run(rules)
     assert "counter(pages)" in footers
-    when = re.search(r"@bottom-left *{ *content: \"[^\"]+ · [^\"]+ · [^\"]*UTC\"", footers)
+    when = re.search(
+        r"@bottom-left *{ *content: \"[^\"]+ · [^\"]+ · [^\"]*UTC · [^\"]+ ([0-9a-f]{16})\"",
+        footers,
+    )
     assert when is not None  # sheets of two reports are not mixed up
+    told = window.run("return document.querySelector('meta[name^=statement]').content")
+    assert told.startswith(when[1])
 
 
 @pytest.mark.parametrize("medium", ["print", "screen"])

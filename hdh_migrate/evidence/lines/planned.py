@@ -67,6 +67,13 @@ class StatedKeeping(TypedDict):
     place: NotRequired[str]
 
 
+class StatedOrigin(TypedDict):
+    """Who publishes the tool, and where its sources are."""
+
+    publisher: str
+    sources: str
+
+
 class StatedByPeople(TypedDict, total=False):
     """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
 
@@ -78,6 +85,7 @@ class StatedByPeople(TypedDict, total=False):
     former_keys: list[StatedFormer]
     former_copies: list[StatedCopies]
     kept: StatedKeeping
+    tool: StatedOrigin
 
 
 # --- what else is read of a plan -----------------------------------------------------------------

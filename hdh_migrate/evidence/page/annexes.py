@@ -115,6 +115,34 @@ ANNEXES: dict[str, Text] = {
         "aucun en-tête Date de {endpoint} : rien n'y montre que l'horloge de l'outil est juste",
         "no Date header of {endpoint}: nothing there shows that the tool's clock is right",
     ),
+    "ref.tool": Text("L'outil", "The tool"),
+    "ref.tool.value": Text(
+        "{name} {version}, sous licence Apache-2.0, écrit en Python : ce qui s'installe est son "
+        "code source, lisible sur la machine où il tourne.",
+        "{name} {version}, under the licence Apache-2.0, written in Python: what is installed is "
+        "its source code, to be read on the machine where it runs.",
+    ),
+    "ref.tool.declared": Text(
+        "Selon le plan, son éditeur : {publisher} ; où d'autres trouvent ses sources : {sources}.",
+        "As the plan declares, its publisher: {publisher}; where others find its sources: "
+        "{sources}.",
+    ),
+    "ref.tool.unsaid": Text(
+        "Ni l'outil ni le plan (report.declared.tool) ne disent qui l'édite, ni où d'autres "
+        "trouvent ses sources : à demander à l'opérateur.",
+        "Neither the tool nor the plan (report.declared.tool) says who publishes it, nor where "
+        "others find its sources; ask the operator.",
+    ),
+    "ref.code.how": Text(
+        "Pour la refaire, dans le dossier qui contient hdh_migrate :",
+        "To compute it again, in the folder that holds hdh_migrate:",
+    ),
+    "ref.sheet": Text("Au bas de chaque feuille", "At the foot of each sheet"),
+    "ref.sheet.value": Text(
+        "début de l'empreinte des faits que montrent ces pages, que verify.py recalcule :",
+        "start of the digest of the facts that these pages show, which verify.py computes again:",
+    ),
+    "sheet": Text("faits {digest}", "facts {digest}"),
     "ref.code": Text("Empreinte du code de l'outil", "Digest of the tool's code"),
     "ref.code.writer": Text("pour ce rapport", "for this report"),
     "ref.code.runs": Text(

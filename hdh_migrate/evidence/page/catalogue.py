@@ -48,7 +48,7 @@ CATALOGUE: dict[str, Text] = {
     # --- head --------------------------------------------------------------------------------
     "title": Text("Rapport de migration", "Migration report"),
     "written": Text("Établi le {when}", "Written on {when},"),
-    "tool": Text("par {name} {version}", "by {name} {version}"),
+    "tool": Text("par {tool}", "by {tool}"),
     "restricted": Text(
         "Communication limitée, voir « Conservation de ce dossier ».",
         "Restricted circulation, see “Retention of this folder”.",

@@ -101,7 +101,7 @@ LOCALES = {
             *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
         ),
         first="1er",
-        at=" à ",
+        at=f" à{NBSP}",
         spans=("j", "h", "min", "s"),
         singular=(0, 1),
     ),

@@ -18,7 +18,7 @@ from hdh_migrate.evidence.page.approved import agreed, in_order
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.declared import reader_of
-from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
+from hdh_migrate.evidence.page.page_words import PageWords, meaning, short, unbroken
 from hdh_migrate.evidence.page.signing_keys import SignedBy, owner_of
 from hdh_migrate.evidence.page.stated import shown_of
 from hdh_migrate.evidence.page.subjects import Told
@@ -42,6 +42,8 @@ _OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]{0,23})(?![\w-])")
 """Words that browsers would break at a hyphen: a line that ends with one is typed wrong."""
 _AT = re.compile('<a class="at" href="#([a-z.-]+)">(.*?)</a>')
 """What a framework's table names, with the heading under which it stands, on pages that have it."""
+_NAMING = re.compile(r'<h2 id="(?P<id>[^"]+)"|<h3>(?P<said>.*?)</h3>|<table(?= class=)')
+_TAG = re.compile("<[^>]+>")
 _QUOTED = re.compile("«\u00a0[^«»]+\u00a0»|“[^“”]+”")
 """What stands in quotes, as a title does: none has quotes in it."""
 
@@ -74,7 +76,24 @@ def render_report(
             GROUPS=_GROUPS,
         )
     )
-    return _typed(_placed(_linked(page, words))).encode()
+    return _named(_typed(_placed(_linked(page, words)))).encode()
+
+
+def _named(page: str) -> str:
+    """Name each table after the heading above it, for those who go from table to table by ear."""
+    name = ""
+
+    def named(one: re.Match[str]) -> str:
+        nonlocal name
+        if one["id"]:
+            name = f'aria-labelledby="{one["id"]}"'
+        elif one["said"]:
+            name = f'aria-label="{_TAG.sub("", one["said"])}"'
+        else:
+            return f"{one[0]} {name}"
+        return one[0]
+
+    return _NAMING.sub(named, page)
 
 
 def _typed(page: str) -> str:
@@ -140,6 +159,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "claimed_moment": words.claimed_moment,
         "said": words.said,
         "unbroken": unbroken,
+        "short": short,
         "meaning": meaning,
         "message": words.message,
         "remedy": words.remedy,

@@ -222,6 +222,12 @@ def _written(text: Text, language: str, *, singular: bool = False) -> Markup:
     return escape(text.said(language, singular=singular))
 
 
+def short(value: str) -> Markup:
+    """Return what one line of any screen holds, a telephone number or an address, unbroken."""
+    line = Markup('<span class="whole">{}</span>') if len(value) <= _UNBROKEN else Markup("{}")
+    return line.format(visible(value))
+
+
 def unbroken(value: str) -> Markup:
     """Return what others wrote; a short word with digits and a hyphen stands on one line."""
     return Markup(" ").join(

@@ -66,7 +66,7 @@ PARTIES: dict[str, Text] = {
     "q.parties.contract": Text("lié par : {contract}", "bound by: {contract}"),
     "q.parties.no-contact": Text("contact non déclaré", "no contact declared"),
     "q.parties.logins": Text("noms de session : {logins}", "logins: {logins}"),
-    "q.parties.contact": Text("à joindre : {contact}", "to be reached: {contact}"),
+    "q.parties.contact": Text("à\u00a0joindre : {contact}", "to be reached: {contact}"),
     "place.in": Text(
         "Lieu : {country}, dans l'Union européenne (déclaré dans le plan).",
         "Place: {country}, in the European Union (as the plan declares).",

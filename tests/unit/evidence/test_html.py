@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+import hdh_migrate
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.events.cutover import (
     CutoverBegun,
@@ -64,6 +65,7 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.projections.readings import LEVELS
+from hdh_migrate.software import code_digest
 from tests.unit.evidence import passing
 from tests.unit.evidence.builders import (
     LOOK,
@@ -469,6 +471,7 @@ NAMED: dict[str, Any] = {
         {"side": "source", "country": "US"}, {"side": "target", "country": "FR", "place": "Paris"},
     ],
     "kept": {**DECLARED["kept"], "place": "coffre 12"},
+    "tool": {"publisher": "Plateforme", "sources": "coffre 12, cote 7"},
 }  # fmt: skip
 PEOPLE: dict[str, Any] = {
     **NAMED,
@@ -1637,7 +1640,7 @@ def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
 def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> None:
     key = signer(tmp_path / "keys")
     page = written(tmp_path / "out", [record("a")], signer=key)["en"]
-    sums, fingerprint, signature, alone, prove, opening, this = page.blocks
+    sums, fingerprint, signature, alone, prove, opening, this, code = page.blocks
     statement, openssl = signature.rsplit("\n", 1)
     assert fingerprint.startswith("openssl pkey ")
     assert openssl.startswith("openssl pkeyutl -verify ")
@@ -1658,6 +1661,12 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> No
     assert done.stdout.split() == [
         hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
     ]
+
+    beside = Path(hdh_migrate.__file__).parents[1]
+    done = subprocess.run(
+        ["bash", "-c", code], cwd=beside, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split()[0] == code_digest()
 
     # What the two files hold is what openssl is asked to verify.
     envelope = json.loads((tmp_path / "out" / "statement.json").read_bytes())
@@ -1762,6 +1771,9 @@ def test_who_is_controller_and_whom_to_call_stands_on_the_first_screen(
     assert "Lieu : États-Unis, hors de l\u2019Union européenne (déclaré dans le plan)." in first
     assert "Lieu : Paris, France, dans l\u2019Union européenne (déclaré dans le plan)." in first
     assert "Lieu : coffre 12 (déclaré)" in page.plain
+    assert "son éditeur : Plateforme ; où d\u2019autres trouvent ses sources : coffre 12" in (
+        page.plain
+    )
 
 
 def test_a_plan_that_names_nobody_is_said_to_name_nobody(tmp_path: Path, key: Signer) -> None:
@@ -1769,6 +1781,7 @@ def test_a_plan_that_names_nobody_is_said_to_name_nobody(tmp_path: Path, key: Si
 
     assert "The plan names neither a controller nor a processor." in page.text
     assert "The plan gives nobody to call." in page.text
+    assert "says who publishes it, nor where others find its sources; ask" in page.text
     assert page.text.count("country not declared") == 2
 
 
@@ -1885,7 +1898,7 @@ def test_losses_are_one_row_for_each_dataset(tmp_path: Path, key: Signer) -> Non
     written(tmp_path / "out", [record("a", size=1 << 40)], signer=key, losses=losses)
 
     source = (tmp_path / "out" / "report.en.html").read_text("utf-8")
-    table = source.partition('<table class="losses stack">')[2].partition("</table>")[0]
+    table = source.partition('class="losses stack">')[2].partition("</table>")[0]
     assert table.count("<tr>") == 2  # its head, and pmsi
 
 
