@@ -216,7 +216,7 @@ def test_certificates_of_a_cluster_that_end_soon_are_told_and_stop_no_run(
     assert told[-1] == {
         "en": "the period of the cluster's certificates ended at 2028-01-31T00:00:00Z",
         "fr": "la validité des certificats du cluster a pris fin le"
-        " 31\u00a0janvier\u00a02028 à 00:00:00\u00a0UTC",
+        " 31\u00a0janvier\u00a02028 à\u00a000:00:00\u00a0UTC",
     }
 
 
@@ -263,7 +263,7 @@ def test_a_grant_that_was_revoked_while_its_policy_stands_is_told_of_however_lat
 def test_there_are_words_for_everything_that_ends_by_itself(what: Relied) -> None:
     said = ends(what, END)
     assert said["en"].endswith(f" {END}")
-    assert said["fr"].endswith("prend fin le 31\u00a0janvier\u00a02028 à 00:00:00\u00a0UTC")
+    assert said["fr"].endswith("prend fin le 31\u00a0janvier\u00a02028 à\u00a000:00:00\u00a0UTC")
 
 
 def at(desk: Desk, now: str) -> Desk:
@@ -296,7 +296,7 @@ def test_a_date_that_a_run_sees_endangered_is_told_at_once_and_once_in_both_lang
     assert told["summary"] == {
         "en": "batch pilot is to be done by 2027-02-02T00:00:00Z; at the measured pace it will be"
         " later",
-        "fr": "le lot pilot doit être terminé le 2\u00a0février\u00a02027 à 00:00:00\u00a0UTC ; au"
+        "fr": "le lot pilot doit être terminé le 2\u00a0février\u00a02027 à\u00a000:00:00\u00a0UTC ; au"
         " rythme mesuré, il le sera plus tard",
     }
     notify(at(opened(plan), due))
