@@ -100,7 +100,8 @@ def test_a_day_is_written_as_a_date() -> None:
 
 
 def test_a_moment_is_a_date_and_a_time_in_utc() -> None:
-    assert FR.moment("2026-08-01T09:05:07.123Z") == "1er\u00a0août\u00a02026 à\u00a009:05:07\u00a0UTC"
+    said = FR.moment("2026-08-01T09:05:07.123Z")
+    assert said == "1er\u00a0août\u00a02026 à\u00a009:05:07\u00a0UTC"
     assert EN.moment("2026-12-31T23:59:59+00:00") == "31\u00a0December\u00a02026, 23:59:59\u00a0UTC"
 
 
