@@ -296,8 +296,8 @@ def test_a_date_that_a_run_sees_endangered_is_told_at_once_and_once_in_both_lang
     assert told["summary"] == {
         "en": "batch pilot is to be done by 2027-02-02T00:00:00Z; at the measured pace it will be"
         " later",
-        "fr": "le lot pilot doit être terminé le 2\u00a0février\u00a02027 à\u00a000:00:00\u00a0UTC ;"
-        " au rythme mesuré, il le sera plus tard",
+        "fr": "le lot pilot doit être terminé le 2\u00a0février\u00a02027 à\u00a000:00:00\u00a0UTC"
+        " ; au rythme mesuré, il le sera plus tard",
     }
     notify(at(opened(plan), due))
     assert hook.types.count("date-missed") == 2
