@@ -300,11 +300,12 @@ def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for one in accounts:
         stage = one.stage(stands.at)
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
+        had = one.given is not None or one.withdrawn is not None  # else nobody was to be let in
         if stage in over and still:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
-        elif stage in over and not one.at_host and one.closed is None:
+        elif stage in over and had and not one.at_host and one.closed is None:
             yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
-        elif stage in over and not one.at_host and one.seen is None:
+        elif stage in over and had and not one.at_host and one.seen is None:
             yield LeftToDo(LeftTask.GRANT_SEEN, (one.id,))
         elif stage is GrantStage.GIVEN and not one.at_host:
             yield LeftToDo(LeftTask.GRANT_LASTS, (one.id,))

@@ -18,6 +18,7 @@ from hdh_migrate.events.grants import (
     GrantPolicySet,
     GrantRevoked,
     GrantStale,
+    PackWithdrawn,
     StaleWhy,
 )
 from hdh_migrate.events.inventory import InventorySealed
@@ -304,7 +305,7 @@ def test_a_batch_was_listed_when_all_its_datasets_were_or_by_its_last_pass() -> 
     assert seen.last("pilot") == "2026-03-04T00:00:00Z"
 
 
-def granted(*more: Any, until: str) -> GrantAccounts:
+def granted(*more: Any, until: str, ever: bool = True) -> GrantAccounts:
     asked = GrantAsked(
         grant="g-1", dataset="a", batch="pilot", permit="P", purpose="p", reader="c4gh:1",
         key="00" * 32, until=until, selection=None, objects=1, bytes=1, manifest="1" * 64,
@@ -314,7 +315,8 @@ def granted(*more: Any, until: str) -> GrantAccounts:
         grant="g-1", objects=1, bytes=1, root="3" * 64, pack_sha256="4" * 64,
         statement_sha256="5" * 64, approvals=(),
     )  # fmt: skip
-    return GrantAccounts.of((NOW, event) for event in (asked, given, *more))
+    events = (asked, given, *more) if ever else (asked, *more)
+    return GrantAccounts.of((NOW, event) for event in events)
 
 
 def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> None:
@@ -336,6 +338,12 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     assert found(granted(gone, told, until=stands)) == [(LeftTask.GRANT_SEEN, ("g-1",))]
     again = replace(told, how="key removed, ticket 4711", user="x@elsewhere")
     assert found(granted(gone, told, again, until=stands)) == [(LeftTask.GRANT_SEEN, ("g-1",))]
+    assert found(granted(gone, until=stands, ever=False)) == []  # it was asked for, and no more
+    assert found(granted(gone, told, until=stands, ever=False)) == []
+    halfway = PackWithdrawn(grant="g-1", found=True)  # it was being given when that was killed
+    assert found(granted(gone, halfway, until=stands, ever=False)) == [
+        (LeftTask.GRANT_UNSET, ("g-1",))
+    ]
     seen = granted(gone, told, replace(told, how="seen in the console", user="y"), until=stands)
     assert found(seen) == []
     assert found(granted(entry, gone, told, until=stands)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
