@@ -150,7 +150,9 @@ def asked_text(asked: AskedSteps) -> list[str]:
     """Return a line for each batch that was listed again, and one for what was tried again."""
     lines = [line for one in asked.get("refreshes", ()) for line in _refresh_lines(one)]
     if "refreshes" in asked and not lines:
-        lines.append("no batch had been listed before, so none was listed again")
+        lines.append(
+            "no batch was listed again: only those are that were listed before and are not cut over"
+        )
     if (retried := asked.get("retried")) is not None:
         codes = ", ".join(f"{count} {code}" for code, count in sorted(retried.items()))
         what = f"{counted(sum(retried.values()), 'failed object')} tried again ({codes})"
