@@ -344,6 +344,18 @@ class CommandFailed(Permanent):
     journalled = "a program of the pointer ended badly; what it said is not kept"
 
 
+class CommandTooLong(Transient):
+    """A pointer's command took too long and was ended; its `check` tells where it stands."""
+
+    journalled = "a program of the pointer took too long and was ended; what it said is not kept"
+
+
+class CommandIdle(CommandFailed):
+    """A pointer's command ended well, and its `check` tells that it did nothing."""
+
+    journalled = "a program of the pointer ended well, and the pointer is what it was"
+
+
 class HostKeyRefused(HostRefused):
     """The machine does not have the pinned host key; nothing was sent, no login was tried."""
 

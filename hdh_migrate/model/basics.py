@@ -158,6 +158,8 @@ class Problem:
     auth: bool = False
     batches: frozenset[str] = field(default=frozenset(), compare=False)
     """Those that it holds up alone; empty: it is nothing of some batches only."""
+    journalled: str | None = None
+    """What a journal says instead, where this quotes words that must not be kept."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")

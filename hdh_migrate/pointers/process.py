@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
-from hdh_migrate.errors import CommandFailed, Transient
+from hdh_migrate.errors import CommandFailed, CommandIdle, CommandTooLong
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
 from hdh_migrate.pointers.alone import Alone
@@ -87,16 +87,14 @@ class Programs:
         # A program may have done its work and still end badly, or the other way round.
         if to_do(self._now(), expected=expected, new=new):
             self._demand(ended, name)
-            raise CommandFailed(
-                f"{self._where}: `{name}` ended well, and the pointer is what it was"
-            )
+            raise CommandIdle(f"{self._where}: `{name}` ended well, and the pointer is what it was")
 
     def _demand(self, ended: Ended, name: str) -> None:
         if ended.status == 0:
             return
         said = self._said(ended)
         if ended.status is None:
-            raise Transient(f"{self._where}: `{name}` took too long and was ended{said}")
+            raise CommandTooLong(f"{self._where}: `{name}` took too long and was ended{said}")
         raise CommandFailed(f"{self._where}: `{name}` ended with status {ended.status}{said}")
 
     def _said(self, ended: Ended) -> str:

@@ -57,7 +57,8 @@ def problems_of(read: Callable[[], str], where: str) -> list[Problem]:
     except MigrateError as error:
         denied = of_access(error)
         what = str(error).removeprefix(f"{where}: ")  # a problem says itself where it is
-        return [Problem(where=where, what=what, hint=error.hint, auth=denied)]
+        kept = error.journalled and f"{where}: {error.journalled}"
+        return [Problem(where=where, what=what, hint=error.hint, auth=denied, journalled=kept)]
     return credential_in(value, where)
 
 

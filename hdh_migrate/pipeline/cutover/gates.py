@@ -9,7 +9,7 @@ from functools import partial
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.model import DatasetRow, Problem, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
@@ -121,13 +121,20 @@ def _needs(scene: Scene) -> Iterator[str]:
 def _pointer(scene: Scene, now: CutoverStanding) -> Iterator[str]:
     try:
         problems = scene.ctx.retry(scene.pointer.check)
-        yield from (str(problem) for problem in problems)
+        yield from (_shown(problem) for problem in problems)
         if not problems and not now.intended:
             value = scene.ctx.retry(scene.pointer.read)
             if value == scene.value:
                 yield "the pointer has the new value already, and this ledger did not set it"
     except StorageError as error:
-        yield f"the pointer cannot be read: {error}"
+        yield f"the pointer cannot be read: {error.journalled or error}"
+
+
+def _shown(problem: Problem) -> str:
+    """Return a problem as the journal may keep it: what a program said is left to preflight."""
+    if problem.journalled is None:
+        return str(problem)
+    return f'{problem.journalled}: "hdh-migrate preflight PLAN" shows it'
 
 
 MEND = ': "hdh-migrate verify PLAN --again" tells which, and lets the next run mend it'

@@ -53,10 +53,11 @@ def test_apply_and_revert_get_what_is_expected_and_what_is_new(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    slow = "sleep 900 & echo $! > child; sleep 900"
+    slow = "echo JEANNE-DUPONT; sleep 900 & echo $! > child; sleep 900"
     for seconds in (0.5, 5, 50):  # a busy machine may not have come to the program before
-        with pytest.raises(Transient, match="took too long"):
+        with pytest.raises(Transient, match="took too long") as ended:
             pointer(tmp_path, apply=slow, seconds=seconds).swap(expected=OLD, new=NEW)
+        assert "JEANNE" not in (ended.value.journalled or str(ended.value))
         if (tmp_path / "child").exists() and (tmp_path / "child").read_text():
             break
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from hdh_migrate.errors import (
     ConnectionLost,
     Exit,
     KeyUnavailable,
+    MigrateError,
     PointerMoved,
     Refused,
     SmokeFailed,
     SourceWritten,
     SwitchHeld,
 )
-from hdh_migrate.events.cutover import CutoverSwitching, Track
+from hdh_migrate.events.cutover import CutoverSwitching, CutoverWaits, Track
 from hdh_migrate.model import Problem, State
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.gates import MEND, blockers
@@ -31,9 +33,10 @@ from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.excused import Excuses
 from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.corpus import recounted
-from tests.support.cutover import NEW, OLD, Affair, program
+from tests.support.cutover import NEW, OLD, Affair, Watched, program
 from tests.support.fakes import FakeTarget
 from tests.support.world import ONE
+from tests.unit.pointers.test_command import pointer
 
 
 @pytest.fixture(scope="module")
@@ -483,6 +486,31 @@ def test_a_new_value_that_somebody_else_set_is_a_blocker(affair: Affair) -> None
     affair.pointer.value = NEW
     with pytest.raises(Refused, match="this ledger did not set it"):
         affair.act(start)
+
+
+SAYS = "echo JEANNE-DUPONT >&2"
+
+
+@pytest.mark.parametrize(
+    ("check", "apply", "kept"),
+    [
+        (f"{SAYS}; exit 1", "true", "a program of the pointer ended badly"),
+        ("cat at", f"{SAYS}; exit 1", "a program of the pointer ended badly"),
+        ("cat at", SAYS, "a program of the pointer ended well, and the pointer is what it was"),
+    ],
+)
+def test_what_a_program_of_the_pointer_said_is_kept_nowhere(
+    affair: Affair, tmp_path: Path, check: str, apply: str, kept: str
+) -> None:
+    """Words of one that hung, and of a `check` that failed, stood in the journal for ever."""
+    made = pointer(tmp_path, check=check, apply=apply)
+    affair.real = Watched(affair.script, made)
+    with pytest.raises(MigrateError):
+        affair.act(start)
+    with closing(affair.world.open()) as ledger:
+        (told,) = [event.told for _, event in ledger.events(CutoverWaits)]
+    assert kept in told[0]
+    assert "JEANNE" not in "".join(told)
 
 
 def test_a_withdrawn_switch_that_lands_late_must_be_rolled_back(affair: Affair) -> None:
