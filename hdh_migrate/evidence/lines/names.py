@@ -13,7 +13,9 @@ import unicodedata
 from hdh_migrate.model import key_bytes
 
 # Letters and marks that draw nothing, though Unicode does not class them as format characters.
-_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_BLANKS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U00016fe4\U0001d159"
+) | frozenset(chr(one) for one in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))
 _MARKS = frozenset(("Mn", "Me"))
 _MARKS_IN_A_ROW = 3

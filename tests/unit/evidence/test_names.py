@@ -29,6 +29,9 @@ def test_an_honest_name_of_any_script_is_shown_as_it_is(name: str) -> None:
         ("a\u00a0b", "a\\u{a0}b"),
         ("a\u2028b", "a\\u{2028}b"),
         ("\u3164", "\\u{3164}"),
+        ("a\ufe0f.csv", "a\\u{fe0f}.csv"),  # a variation selector: nothing tells it from a.csv
+        ("a\U000e0100", "a\\u{e0100}"),
+        ("\u1820\u180b", "\u1820\\u{180b}"),
         ("\ue000", "\\u{e000}"),
         (key_text(b"\xff.bin"), "\\x{ff}.bin"),
         ("\\u{202e}", "\\u{5c}u{202e}"),
