@@ -36,7 +36,8 @@ class Key(NamedTuple):
 def envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | None]:
     """Return the in-toto statement, its signatures as claimed, and the bytes that they are over.
 
-    DSSE signs type and length of the payload too (its pre-authentication encoding).
+    DSSE signs type and length of the payload too (its pre-authentication encoding). The statement
+    may be any JSON value yet. Raises Wrong where there is none.
     """
     try:
         raw = forms.document(folder / "statement.json")
@@ -49,8 +50,9 @@ def envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | No
         said = forms.parsed(payload, "statement.json")
         forms.must(forms.canonical(said) == payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        problems.append("statement.json: neither an envelope nor a draft in canonical form")
-        return None, [], None
+        raise forms.Wrong(
+            "statement.json: neither an envelope nor a draft in canonical form"
+        ) from None
     kind = document["payloadType"].encode()
     return said, claims, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 

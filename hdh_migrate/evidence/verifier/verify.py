@@ -131,8 +131,6 @@ def check(
         if sums != forms.sha256(sums_text(digests)):  # 2
             problems.append("SHA256SUMS: does not list the digests of exactly these files")
         found, claims, message = envelope(folder, problems)
-        if found is None:
-            return outcome
         said = _statement(found)
         outcome.statement = said
         written = said["predicate"]["times"]["written"]
@@ -154,6 +152,8 @@ def check(
         problems.append("statement.json: the predicate is not of this version")
     except OSError as error:
         problems.append(f"the bundle cannot be read: {error.strerror}")
+    if outcome.statement is None and not problems:  # whatever comes to pass above, it is no proof
+        problems.append("statement.json: nothing was judged")
     return outcome
 
 

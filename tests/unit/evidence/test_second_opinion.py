@@ -602,6 +602,21 @@ def spelled(text: str) -> Iterator[str]:
     yield text.translate({ord("+"): "-", ord("/"): "_"}) if set("+/") & set(text) else "-_"
 
 
+def test_a_payload_that_is_no_statement_is_no_evidence(desk: Desk) -> None:
+    """Signed or not: of `null` nothing was judged once, so that nothing was wrong either."""
+    good = json.loads(desk.files["statement.json"])
+
+    def cases() -> Iterator[Case]:
+        for text in (b"null", b"[]", b"{}", b'""', b"0", b"1", b"false", b"true", b""):
+            mine = json.loads(desk.wrapped(text))
+            for who, envelope in (("mine", mine), ("nobody's", {**mine, **signatures})):
+                sealed = {"statement.json": canonical_json(envelope) + b"\n"}
+                yield f"{text!r}, {who}", resummed({**desk.files, **sealed})
+
+    signatures = {"signatures": good["signatures"]}
+    assert not any(desk.agree(cases()).values())
+
+
 def test_an_envelope_in_another_form_is_judged_alike(desk: Desk) -> None:
     good = json.loads(desk.files["statement.json"])
     mine, payload = good["signatures"][0], good["payload"]
