@@ -14,11 +14,13 @@ from hdh_migrate.results.forecasts import (
     MomentRange,
     PlanForecast,
     StepRate,
+    Supposition,
 )
 from hdh_migrate.telemetry import duration_text, size_text
 
 BASES = {
     "measured": "from what was measured",
+    "asked": "as you suppose",
     "stated": "at the plan's limits.bandwidth, which nobody has measured",
     "none": "without any basis",
 }
@@ -27,6 +29,7 @@ BASES = {
 def lines(forecast: PlanForecast) -> Iterator[str]:
     """Yield all of it."""
     yield _headline(forecast)
+    yield from _supposed(forecast["supposed"])
     yield ""
     yield table(
         [_batch(one) for one in forecast["batches"]],
@@ -69,6 +72,13 @@ def _headline(forecast: PlanForecast) -> str:
     if forecast["ends"] is None:
         return f"{name}: no end can be given"
     return f"{name}: ends {_span(forecast['ends'])}, {BASES[forecast['basis']]}"
+
+
+def _supposed(one: Supposition) -> Iterator[str]:
+    if (rate := one["bytes_per_second"]) is not None:
+        yield f"supposed: {size_text(rate)}/s each way, or what the plan's limits allow if less"
+    if (begins := one["begins"]) is not None:
+        yield f"supposed: nothing is done before {_minute(begins)}"
 
 
 def _span(ends: MomentRange) -> str:

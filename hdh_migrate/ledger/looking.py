@@ -103,6 +103,18 @@ class Looking(Store):
         )
         return {row[0]: State(row[1]) for row in rows}
 
+    def acknowledged(self, after: int, before: int | None) -> dict[str, tuple[int, str]]:
+        """Return how many objects were `sent` and `verified` between two events, and when last.
+
+        `before` None: until now. An object that was sent twice counts twice.
+        """
+        rows = self._rows(
+            "SELECT kind, sum(json_array_length(body, '$.ids')), max(at) FROM event"
+            " WHERE kind IN ('sent', 'verified') AND seq > ? AND seq < ? GROUP BY kind",
+            (after, (1 << 63) - 1 if before is None else before),
+        )
+        return {row[0]: (row[1] or 0, row[2]) for row in rows}
+
     def journalled_lately(
         self, most: int, *, within: int, but: Collection[str]
     ) -> list[tuple[int, str, str, str]]:

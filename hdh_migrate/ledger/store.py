@@ -159,6 +159,15 @@ class Store(LedgerConnection):
         Raises:
             LedgerDamaged: one is not of its kind's form.
         """
+        for _, at, event in self.numbered(*kinds, since=since):
+            yield at, event
+
+    def numbered(self, *kinds: type[Event], since: int = 0) -> Iterator[tuple[int, str, Event]]:
+        """Return number, time and event, as `told` does.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
         known = {of.kind: of for of in kinds}
         query = (
             "SELECT seq, at, kind, body FROM event"
@@ -166,7 +175,7 @@ class Store(LedgerConnection):
         )
         with guarded():
             for seq, at, kind, body in self._con.execute(query, (json.dumps([*known]), since)):
-                yield at, read_event(seq, known[kind], body)
+                yield seq, at, read_event(seq, known[kind], body)
 
     def last_time_of(self, of: type[Event]) -> str | None:
         """Return when the last event of a kind came, None when none did; reads no body."""

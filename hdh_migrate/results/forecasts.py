@@ -9,8 +9,9 @@ from typing_extensions import TypedDict
 from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import MonitorVerdict
 
-Basis = Literal["measured", "stated", "none"]
-"""What times rest on: work that was measured, `limits.bandwidth` of the plan, or nothing."""
+Basis = Literal["measured", "asked", "stated", "none"]
+"""What times rest on: work that was measured, a rate that was asked about, `limits.bandwidth` of
+the plan, or nothing."""
 
 BatchOutlook = Literal["done", "left", "held back", "not listed"]
 """How a batch goes on: nothing is left; something is; something is and no run moves it as things
@@ -160,11 +161,19 @@ class DossierChecked(TypedDict):
     not_compared: list[str]
 
 
+class Supposition(TypedDict):
+    """What was asked about instead of what is: a rate, and when work begins; None: as it is."""
+
+    bytes_per_second: int | None
+    begins: str | None
+
+
 class PlanForecast(TypedDict):
     """When a plan ends, against what ends before; `check` is what `--check` exits with."""
 
     migration: str
     at: str
+    supposed: Supposition
     check: MonitorVerdict
     done: bool
     """Every batch is verified."""

@@ -50,6 +50,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
     },
     "Look": {
         "status": "Show where each batch stands, also while a run is under way.",
+        "history": "List the runs so far: when, how each ended, what it moved.",
         "forecast": "Estimate when each batch ends, what expires first, the cost.",
         "notify": "Send the notices that are due, or a test notice.",
         "ls": "List objects, each with its state and open findings.",

@@ -48,16 +48,22 @@ class Pace:
     calendar: Calendar = field(default_factory=Calendar)
     elsewhere: bool = False
     """Whether it was measured in another step."""
+    asked: float | None = None
+    """Bytes a second that somebody asks about; what an object costs stays as it was measured."""
 
     @property
     def basis(self) -> Basis:
         """On what the stated times rest."""
+        if self.asked is not None:
+            return "asked"
         if self.fit is not None:
             return "measured"
         return "none" if self.stated is None else "stated"
 
     def span(self, left: Tally) -> WorkSpan | None:
         """Return the seconds of work for what is left; None: nobody can tell."""
+        if self.asked is not None:
+            return self._at(self.asked, left)
         if self.fit is not None:
             span = self.fit.span(left)
             return span.from_elsewhere() if span is not None and self.elsewhere else span
@@ -65,8 +71,20 @@ class Pace:
             return NO_WORK
         if self.stated is None or not left.size:
             return None
-        least = left.size / self.stated
-        return WorkSpan(least, least * math.sqrt(SLOWER), least * SLOWER)
+        return _about(left.size / self.stated)
+
+    def _at(self, rate: float, left: Tally) -> WorkSpan:
+        """Return the span at a rate: without what objects cost, unless that was measured."""
+        least = left.size / rate
+        if self.fit is None or self.fit.per_object is None:
+            return _about(least)
+        likely = least + left.objects * self.fit.per_object
+        return WorkSpan(least, likely, likely * (1 + MARGIN))
+
+
+def _about(least: float) -> WorkSpan:
+    """Return the span of a time that nobody measured, from the least that it can be."""
+    return WorkSpan(least, least * math.sqrt(SLOWER), least * SLOWER)
 
 
 class WorkLater(NamedTuple):

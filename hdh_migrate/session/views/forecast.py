@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 
-from hdh_migrate.clocks import seconds_of
+from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.course import BatchLate
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.pace.fitting import CostFit
@@ -38,7 +40,20 @@ STEPS = (Step.TRANSFER, Step.VERIFY)
 GIB = 1 << 30
 
 
-def forecast(desk: Desk) -> PlanForecast:
+@frozen
+class Supposed:
+    """What is asked about instead of what is."""
+
+    rate: int | None = None
+    """Bytes a second, each way; None: as it was measured."""
+    begins: float | None = None
+    """When work begins, in seconds since 1970; None, or a time that has passed: now."""
+
+
+AS_IT_IS: Final = Supposed()
+
+
+def forecast(desk: Desk, supposed: Supposed = AS_IT_IS) -> PlanForecast:
     """Return when each batch ends, and all of them, with what ends before.
 
     Before the first run nothing is listed, and no end can be given.
@@ -46,7 +61,7 @@ def forecast(desk: Desk) -> PlanForecast:
     ledger = _opened(desk)
     try:
         with ledger.snapshot():
-            return _forecast(desk, ledger)
+            return _forecast(desk, ledger, supposed)
     finally:
         ledger.close()
 
@@ -84,12 +99,12 @@ def _opened(desk: Desk) -> SqliteLedger:
     return SqliteLedger.temporary(desk.clock)
 
 
-def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
+def _forecast(desk: Desk, ledger: SqliteLedger, supposed: Supposed) -> PlanForecast:
     plan, at = desk.loaded.plan, desk.clock.now()
     now = seconds_of(at)
     work, waived = work_of(desk, ledger), waived_now(desk, ledger)
     seen = LedgerMoment.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
-    ahead = _ahead(desk, seen, now)
+    ahead = _ahead(desk, seen, max(now, supposed.begins or now), supposed.rate)
     latest = now if ahead.done else max(ahead.ends, default=None)
     of_batch = {one.batch.name: max(one.ends, default=None) for one in ahead.batches}
     deadlines = held_against(endings(desk), now, latest, of_batch)
@@ -101,13 +116,17 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
     forecast: PlanForecast = {
         "migration": plan.migration,
         "at": at,
+        "supposed": {
+            "bytes_per_second": supposed.rate,
+            "begins": None if supposed.begins is None else text_of_seconds(supposed.begins),
+        },
         "check": {"exit": 0, "why": []},
         "done": ahead.done,
         "basis": _basis(ahead),
         "ends": moments(ahead.ends),
         "batches": [one.told() for one in ahead.batches],
         "rates": [_rate(step, fit) for step in STEPS if (fit := seen.fit(step)) is not None],
-        "cutovers": [*cutovers_ahead(ledger, plan, paces_of(plan, seen), verified)],
+        "cutovers": [*cutovers_ahead(ledger, plan, paces_of(plan, seen, supposed.rate), verified)],
         "deadlines": deadlines,
         "quota": quota,
         "costs": costs(ledger, plan, ahead.later),
@@ -122,19 +141,19 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
     return forecast
 
 
-def _ahead(desk: Desk, seen: LedgerMoment, now: float) -> BatchesAhead:
+def _ahead(desk: Desk, seen: LedgerMoment, start: float, rate: int | None = None) -> BatchesAhead:
     plan, batches = desk.loaded.plan, desk.batches(())
     planned = {batch.name: batch for batch in plan.ordered_batches()}
     found = [(planned[one.name], one) for one in progress_of(seen, batches)]
-    return BatchesAhead(seen, found, paces_of(plan, seen), now, plan.not_before)
+    return BatchesAhead(seen, found, paces_of(plan, seen, rate), start, plan.not_before)
 
 
-def paces_of(plan: Plan, seen: LedgerMoment) -> dict[Step, Pace]:
-    """Return what each step is counted on for."""
-    return {step: _pace(plan, seen, step) for step in STEPS}
+def paces_of(plan: Plan, seen: LedgerMoment, rate: int | None = None) -> dict[Step, Pace]:
+    """Return what each step is counted on for, or would be at a rate."""
+    return {step: _pace(plan, seen, step, rate) for step in STEPS}
 
 
-def _pace(plan: Plan, seen: LedgerMoment, step: Step) -> Pace:
+def _pace(plan: Plan, seen: LedgerMoment, step: Step, rate: int | None) -> Pace:
     """Return what a step is counted on for; what was measured of a transfer stands in for both."""
     own = seen.fit(step)
     fit = own or seen.fit(Step.TRANSFER)
@@ -142,14 +161,17 @@ def _pace(plan: Plan, seen: LedgerMoment, step: Step) -> Pace:
         fit=fit,
         stated=stated_rate(plan, step),
         elsewhere=own is None,
-        calendar=calendar_of(plan, step, fit),
+        # Which hours were slow was measured at another rate.
+        calendar=calendar_of(plan, step, fit if rate is None else None),
+        asked=rate,
     )
 
 
 def _basis(ahead: BatchesAhead) -> Basis:
     """Return the weakest basis that the end of something rests on."""
     found = {one.basis for one in ahead.batches if one.state != "done"}
-    return "none" if "none" in found else "stated" if "stated" in found else "measured"
+    order: tuple[Basis, ...] = ("none", "stated", "asked")
+    return next((one for one in order if one in found), "measured")
 
 
 def _rate(step: Step, fit: CostFit) -> StepRate:

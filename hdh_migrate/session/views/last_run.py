@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Final, NotRequired, TypedDict
+from typing import Final
 
 from hdh_migrate.clocks import text_of_seconds
 from hdh_migrate.errors import (
@@ -30,6 +30,7 @@ from hdh_migrate.folders import keep, kept, reserve
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.past_runs import RunKept, remember
 from hdh_migrate.telemetry import redact
 
 FILE: Final = "last-run.json"
@@ -37,18 +38,6 @@ BYTES_MAX: Final = 1 << 20
 WHY_MAX: Final = 500
 ROOM: Final = 8192
 """Bytes, at most, by which the file grows when a run ends: a full disk must not silence that."""
-
-
-class _LastRunKept(TypedDict):
-    pid: int
-    steps: list[str]
-    batches: list[str]
-    began: str | None
-    ended: str | None
-    exit: int | None
-    why: str | None
-    until: NotRequired[str | None]
-    troubled: NotRequired[bool]
 
 
 @mutable
@@ -70,7 +59,7 @@ class LastRun:
     until: str | None = None
     troubled: bool = False
 
-    def kept(self) -> _LastRunKept:
+    def kept(self) -> RunKept:
         """Return what is kept of it."""
         return {
             "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
@@ -103,6 +92,7 @@ class LastRunWriter:
         self.run.why = None if why is None else _shortened(redact(why))
         self.run.until, self.run.troubled = until, troubled
         self._write()
+        remember(self.desk.ledger_path.parent, self.run.kept())
 
     def _is_anothers(self) -> bool:
         path = self.desk.ledger_path
@@ -173,7 +163,7 @@ def _until(error: MigrateError) -> str | None:
 
 def last_run(desk: Desk) -> LastRun | None:
     """Return the last run; None when there was none, or nothing that can be read tells of it."""
-    last = kept(desk.ledger_path.with_name(FILE), _LastRunKept, BYTES_MAX)
+    last = kept(desk.ledger_path.with_name(FILE), RunKept, BYTES_MAX)
     if last is None or (last["exit"] is not None and last["exit"] not in set(Exit)):
         return None
     return LastRun(**last)

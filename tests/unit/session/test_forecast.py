@@ -12,23 +12,26 @@ import pytest
 import yaml
 
 from hdh_migrate.cli.foretold import lines
-from hdh_migrate.clocks import day_over, later
+from hdh_migrate.clocks import day_over, later, seconds_of
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import MIB, Listed, ObjectInfo, State
+from hdh_migrate.model import MIB, Listed, ObjectInfo, State, Tally
+from hdh_migrate.model.paces import PaceSums
 from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.pace.fitting import CostFit
 from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.dossier import write_dossier
+from hdh_migrate.session.views.ahead import Pace
 from hdh_migrate.session.views.deadlines import Ending, held_against
 from hdh_migrate.session.views.delta import UNKNOWN
 from hdh_migrate.session.views.expiry import expiries
-from hdh_migrate.session.views.forecast import forecast
+from hdh_migrate.session.views.forecast import Supposed, forecast
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import GOOD
 
@@ -144,6 +147,36 @@ def test_what_was_measured_counts_for_more_than_what_the_plan_states(desk: Desk)
     assert told["rates"][0]["objects_per_second"] == 0.5
     assert any("no verification was measured" in note for note in told["notes"])
     assert any("always the same mix" in note for note in told["notes"])
+
+
+@pytest.mark.parametrize(
+    ("supposed", "likely"),
+    [
+        (Supposed(rate=MIB // 2), "2026-11-26T11:09:17Z"),  # twice as long as the plan states
+        (Supposed(rate=1 << 40), "2026-11-26T10:20:00Z"),  # no faster than the plan allows
+        (Supposed(begins=seconds_of("2027-01-12T00:00:00Z")), "2027-01-12T00:34:38Z"),
+        (Supposed(begins=seconds_of("2020-01-01T00:00:00Z")), "2026-11-26T10:34:38Z"),
+    ],
+)
+def test_what_is_supposed_stands_in_for_what_is(
+    desk: Desk, supposed: Supposed, likely: str
+) -> None:
+    listed(desk, 600)
+    told = forecast(desk, supposed)
+    assert told["ends"] is not None
+    assert told["ends"]["likely"] == likely
+    assert told["basis"] == ("stated" if supposed.rate is None else "asked")
+    assert told["supposed"]["bytes_per_second"] == supposed.rate
+    assert [line.startswith("supposed: ") for line in lines(told)][:2] == [False, True]
+
+
+def test_at_a_rate_an_object_costs_what_was_measured() -> None:
+    """Of a million small objects a faster line changes next to nothing."""
+    sums = PaceSums(seconds=100.0, objects=1000.0, size=0.0)
+    fit = CostFit(sums=sums, per_object=0.1, per_byte=0.0, hours={}, lately=None)
+    span = Pace(fit=fit, stated=None, asked=100.0).span(Tally(objects=1000, size=1000))
+    assert span is not None
+    assert span.likely == 110.0
 
 
 def test_an_old_ledger_tells_its_age_and_a_clock_behind_it_fails_a_check(desk: Desk) -> None:
