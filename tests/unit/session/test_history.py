@@ -138,12 +138,12 @@ def test_the_run_that_goes_on_is_no_killed_one(nights: Nights) -> None:
 def test_a_line_that_a_full_disk_cut_off_is_left_out(nights: Nights) -> None:
     nights.run(1)
     path = nights.desk.ledger_path.with_name(past_runs.FILE)
-    path.write_bytes(path.read_bytes() + b'{"pid": ')
+    path.write_bytes(path.read_bytes() + b'\n{"pid": ')
     nights.run(2)
     assert [one["exit"] for one in history(nights.desk, 9)["runs"]] == [Exit.OK, Exit.OK]
     path.unlink()  # nor is the last one lost then: its end has room of its own
-    assert [one["exit"] for one in history(nights.desk, 9)["runs"]] == [Exit.OK]
-    nights.run(2)
+    assert [one["exit"] for one in history(nights.desk, 9)["runs"]] == [None, Exit.OK]
+    nights.run(3)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
