@@ -22,12 +22,12 @@ from hdh_migrate.session.views.last_run import last_run
 from hdh_migrate.session.views.past_runs import RunKept, remembered
 
 
-class _Passed(NamedTuple):
+class _RunTraffic(NamedTuple):
     source_read: int = 0
     target_written: int = 0
     target_read: int = 0
 
-    def plus(self, traffic: Sequence[ExchangeCount | ExchangeTotal]) -> _Passed:
+    def plus(self, traffic: Sequence[ExchangeCount | ExchangeTotal]) -> _RunTraffic:
         """Return it with what was exchanged besides."""
         sums = list(self)
         for one in traffic:
@@ -36,7 +36,7 @@ class _Passed(NamedTuple):
             else:
                 sums[1] += one.bytes_written
                 sums[2] += one.bytes_read
-        return _Passed(*sums)
+        return _RunTraffic(*sums)
 
 
 @mutable
@@ -48,7 +48,7 @@ class _Journalled:
     event: RunStarted
     heard: str
     is_over: bool = False
-    passed: _Passed = field(default_factory=_Passed)
+    passed: _RunTraffic = field(default_factory=_RunTraffic)
     last: int | None = None
     """The number of the event that ends it, or with which the next one begins; None: neither."""
 
@@ -136,7 +136,7 @@ def _when(one: _Journalled | RunKept) -> float:
 
 
 def _refusal(one: RunKept) -> RunFact:
-    return _fact(_Passed()) | {
+    return _fact(_RunTraffic()) | {
         "state": "refused", "ended": one["ended"], "exit": one["exit"], "why": one["why"],
         "steps": one["steps"], "batches": one["batches"],
     }  # fmt: skip
@@ -162,7 +162,7 @@ def _run(ledger: SqliteLedger, one: _Journalled, kept: RunKept | None, *, alive:
     return fact
 
 
-def _fact(passed: _Passed) -> RunFact:
+def _fact(passed: _RunTraffic) -> RunFact:
     return {
         "state": "ended", "began": None, "ended": None, "exit": None, "why": None, "steps": [],
         "batches": [], "user": None, "sent": 0, "verified": 0,
