@@ -114,7 +114,7 @@ def guarded() -> Iterator[None]:
         if code == apsw.SQLITE_IOERR_DATA:
             raise LedgerDamaged(PAGES) from error
         if code in _NO_ROOM:
-            raise NoSpace("the ledger cannot be written") from error
+            raise NoSpace("the ledger cannot be written: there is no room for it") from error
         what = _FAILURES.get(code, "an input or output error")
         raise LedgerError(f"the ledger's disk fails: {what} ({code})", hint=FAILING_DISK) from error
     except apsw.ConstraintError as error:

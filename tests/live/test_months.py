@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 from copy import deepcopy
 
@@ -13,6 +12,7 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
 from tests.support.days import shifted_clock
 from tests.support.finished import prepared
+from tests.support.narrow import files_of_at_most
 from tests.support.site import OLD, Site, moved
 
 pytestmark = pytest.mark.live
@@ -225,13 +225,16 @@ def test_a_limit_that_slows_nothing_says_so(site: Site) -> None:
 @prepared(moved)
 def test_a_full_disk_is_no_damaged_ledger(site: Site) -> None:
     """`pause` ended with 10, which calls for a copy of the ledger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
-    try:
+    with files_of_at_most(16):
         said = site.cli("pause", site.plan)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (said.code, "no space left" in said.err) == (7, True)
+    emc2 = site.section("datasets")[0]
+    site.change(datasets=[{**emc2, "exclude": [*emc2["exclude"], {"glob": "x/**", "reason": "x"}]}])
+    amend = ("amend", site.plan, "--batch", "all", "--reason", "x", "--execute")
+    with files_of_at_most(16):
+        said = site.cli(*amend)  # its help did not say that it may end so
+    assert (said.code, "there is no room for it" in said.err) == (7, True)
+    site.cli(*amend, expect=0)
 
 
 def test_a_clock_that_was_set_right_by_less_than_a_minute_spoils_no_report(site: Site) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         'amend plan.yaml --batch pilot --reason "scratch files, ref. 21"',
         'amend plan.yaml --batch pilot --reason "scratch files, ref. 21" --execute',
     ),
-    exits=(Exit.REFUSED, Exit.DAMAGED, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=Amendment,
     options=AT_PLAN,
 )

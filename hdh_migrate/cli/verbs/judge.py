@@ -22,7 +22,7 @@ from hdh_migrate.results.proofs import JudgementMade, JudgementsWaiting, LossToJ
             " --key keys/dpo.key"
         ),
     ),
-    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=JudgementMade | JudgementsWaiting,
     options=AT_PLAN,
 )  # fmt: skip

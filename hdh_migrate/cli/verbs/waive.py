@@ -25,7 +25,7 @@ from hdh_migrate.results.proofs import Waived
             ' --reason "left in place, ref. 14"'
         ),
     ),
-    exits=(Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=Waived,
     options=AT_PLAN,
 )

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.errors import KeyUnavailable, MigrateError
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
@@ -152,9 +152,7 @@ def new_report_key(
             hint="choose another name, or move the old key away",
         ) from None
     except OSError as error:
-        if error.errno in FULL:
-            raise no_room(folder) from None
-        raise KeyUnavailable(f"{folder}: key pair cannot be written: {error.strerror}") from None
+        raise _unwritten(folder, "key pair cannot be written", error) from None
     return private, public
 
 
@@ -222,7 +220,7 @@ def relock(path: Path, old: bytes | None, new: bytes) -> None:
     try:
         write_whole(path, _pem(signer._key, new), replace=True)  # noqa: SLF001 - the module's own
     except OSError as error:
-        raise KeyUnavailable(f"{path}: cannot be replaced: {error.strerror}") from None
+        raise _unwritten(path, "cannot be replaced", error) from None
 
 
 def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) -> Path:
@@ -243,7 +241,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(public, _public_pem(key, until), mode=0o644)
     except OSError as error:
-        raise KeyUnavailable(f"{public}: cannot be written: {error.strerror}") from None
+        raise _unwritten(public, "cannot be written", error) from None
     return public
 
 
@@ -256,7 +254,13 @@ def write_public(key: TrustedKey, path: Path) -> None:
     try:
         write_whole(path, _public_pem(key.public, None), mode=0o644)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: cannot be written: {error.strerror}") from None
+        raise _unwritten(path, "cannot be written", error) from None
+
+
+def _unwritten(path: Path, what: str, error: OSError) -> MigrateError:
+    if error.errno in FULL:
+        return no_room(path)
+    return KeyUnavailable(f"{path}: {what}: {error.strerror}")
 
 
 def load_trusted_key(path: Path) -> TrustedKey:

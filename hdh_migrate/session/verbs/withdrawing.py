@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hdh_migrate.errors import MigrateError, PackDamaged
+from hdh_migrate.errors import MigrateError, NoSpace, PackDamaged
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import PARTIAL, sync, write_whole
+from hdh_migrate.folders import FULL, PARTIAL, sync, write_whole
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.session.desk import Desk
@@ -76,9 +76,10 @@ def _write(path: Path, data: bytes) -> None:
     try:
         write_whole(path, data)
     except OSError as error:
-        raise MigrateError(
+        kind, room = (NoSpace, "make room and ") if error.errno in FULL else (MigrateError, "")
+        raise kind(
             f"{path}: cannot be written: {error.strerror}",
-            hint="the grant is over all the same; give the same command again",
+            hint=f"the grant is over all the same; {room}give the same command again",
         ) from error
 
 

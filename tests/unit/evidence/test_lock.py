@@ -16,9 +16,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.errors import KeyUnavailable, NoSpace
 from hdh_migrate.evidence.signatures import lock
-from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key, relock
+from hdh_migrate.evidence.signatures.signing import (
+    load_signer,
+    load_trusted_key,
+    new_report_key,
+    relock,
+    write_public,
+)
+from tests.support.narrow import files_of_at_most
 
 PHRASE = b"gloire vernis puma"
 
@@ -165,3 +172,18 @@ def test_a_file_that_asks_for_years_of_work_is_not_opened(tmp_path: Path) -> Non
     assert not lock.lock_of(path.read_bytes()).bearable
     with pytest.raises(KeyUnavailable, match="for ever"):
         load_signer(path, PHRASE)
+
+
+def test_a_full_disk_is_no_key_that_cannot_be_had(tmp_path: Path) -> None:
+    """It ended with 3, as a refusal does."""
+    private, public = new_report_key(tmp_path, "k", None)
+    before, key = private.read_bytes(), load_trusted_key(public)
+    for writes in (
+        lambda: relock(private, None, PHRASE),
+        lambda: write_public(key, tmp_path / "more.pub"),
+        lambda: new_report_key(tmp_path, "more", None),
+    ):
+        with files_of_at_most(16), pytest.raises(NoSpace, match="no space left"):
+            writes()
+    assert private.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [private, public]

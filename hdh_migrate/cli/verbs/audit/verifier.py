@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import VerifierFiles
 
 
@@ -16,7 +17,7 @@ from hdh_migrate.results.proofs import VerifierFiles
         "audit verifier --out verifier",
         "audit verifier --out verifier --json",
     ),
-    exits=(),
+    exits=(Exit.STOPPED,),
     result=VerifierFiles,
 )
 def verifier(

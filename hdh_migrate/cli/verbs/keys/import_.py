@@ -18,7 +18,7 @@ from hdh_migrate.results.keys import Imported
         "keys import ~/.ssh/id_ed25519.pub --name dpo",
         "keys import dpo.pub --name dpo --valid-until 2027-12-31",
     ),
-    exits=(Exit.REFUSED,),
+    exits=(Exit.REFUSED, Exit.STOPPED),
     result=Imported,
 )
 def import_(

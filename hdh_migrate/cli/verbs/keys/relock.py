@@ -18,7 +18,7 @@ from hdh_migrate.results.keys import Relocked
         "keys relock keys/report.key --passphrase-from file:old",
         "keys relock keys/steward.sec --new-passphrase-from env:STEWARD",
     ),
-    exits=(Exit.REFUSED,),
+    exits=(Exit.REFUSED, Exit.STOPPED),
     result=Relocked,
 )
 def relock(

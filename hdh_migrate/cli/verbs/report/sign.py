@@ -19,7 +19,7 @@ from hdh_migrate.results.proofs import Signed
         "report sign evidence-2026-11 --key witness.key --trust operator.pub",
         "report sign evidence-2026-11 --key k.key --trust k.pub --checkpoint objects.checkpoint",
     ),
-    exits=(Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=Signed,
 )
 def sign(

@@ -60,7 +60,7 @@ def timestamp(
 
 def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
     from hdh_migrate.evidence.signatures.stamps import request
-    from hdh_migrate.folders import write_whole
+    from hdh_migrate.folders import unwritten, write_whole
     from hdh_migrate.session.verbs.timestamp import NONCE_BITS
 
     if tsa_trust is not None:
@@ -71,7 +71,7 @@ def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
     except FileExistsError:
         raise UsageError(f"{out}: exists already and is not overwritten") from None
     except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
+        raise unwritten(out, error) from None
     return {"request": str(out)}
 
 
