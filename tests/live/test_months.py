@@ -230,11 +230,15 @@ def test_a_full_disk_is_no_damaged_ledger(site: Site) -> None:
     assert (said.code, "no space left" in said.err) == (7, True)
     emc2 = site.section("datasets")[0]
     site.change(datasets=[{**emc2, "exclude": [*emc2["exclude"], {"glob": "x/**", "reason": "x"}]}])
+    site.cli("run", site.plan, expect=3)
     amend = ("amend", site.plan, "--batch", "all", "--reason", "x", "--execute")
     with files_of_at_most(16):
         said = site.cli(*amend)  # its help did not say that it may end so
     assert (said.code, "there is no room for it" in said.err) == (7, True)
+    status = ("status", site.plan, "--json")
+    assert site.cli(*status).json["run"]["over"] is False
     site.cli(*amend, expect=0)
+    assert site.cli(*status).json["run"]["over"] is True  # nothing holds that refusal up any more
 
 
 def test_a_clock_that_was_set_right_by_less_than_a_minute_spoils_no_report(site: Site) -> None:

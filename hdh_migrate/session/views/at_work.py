@@ -9,6 +9,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.results.looks import Work
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.views.last_run import LastRun, last_run
 
 
@@ -48,6 +49,8 @@ def _is_over(desk: Desk, ledger: SqliteLedger, last: LastRun) -> bool:
     """Say whether what ended the last run holds no more, as far as clock and ledger can tell."""
     if last.until is not None:
         return seconds_of(desk.clock.now()) >= seconds_of(last.until)
+    if last.unbound:
+        return bears(ledger, desk.loaded)  # it was amended, or the plan is as it was
     if last.exit != Exit.LOCKED or last.ended is None:
         return False
     taken = ledger.last_time_of(FenceTaken)

@@ -21,6 +21,7 @@ from hdh_migrate.errors import (
     LedgerLocked,
     MigrateError,
     NoSpace,
+    PlanChanged,
     Starved,
     TargetFull,
     TooEarly,
@@ -46,7 +47,7 @@ class LastRun:
 
     `began` is None when it was refused before it had the ledger. `until`: when what refused it does
     not hold any more, where that was known. `troubled`: this machine or a store ended it before its
-    time, and neither the plan nor people.
+    time, and neither the plan nor people. `unbound`: the plan was not as its ledger binds it.
     """
 
     pid: int
@@ -58,13 +59,14 @@ class LastRun:
     why: str | None = None
     until: str | None = None
     troubled: bool = False
+    unbound: bool = False
 
     def kept(self) -> RunKept:
         """Return what is kept of it."""
         return {
             "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
             "began": self.began, "ended": self.ended, "exit": self.exit, "why": self.why,
-            "until": self.until, "troubled": self.troubled,
+            "until": self.until, "troubled": self.troubled, "unbound": self.unbound,
         }  # fmt: skip
 
 
@@ -138,6 +140,7 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
     except MigrateError as error:
         why = "; ".join(line.strip() for line in str(error).splitlines()).replace(":; ", ": ")
         troubled = isinstance(error, (NoSpace, TargetFull, Transient, Starved))
+        writer.run.unbound = isinstance(error, PlanChanged)
         writer.ends(error.exit_code, why, _until(error), troubled=troubled)
         raise
     except KeyboardInterrupt:

@@ -34,6 +34,7 @@ class RunKept(TypedDict):
     why: str | None
     until: NotRequired[str | None]
     troubled: NotRequired[bool]
+    unbound: NotRequired[bool]
 
 
 def remember(folder: Path, run: Mapping[str, object]) -> None:

@@ -20,6 +20,7 @@ from hdh_migrate.errors import (
     Fenced,
     LedgerLocked,
     NoSpace,
+    PlanChanged,
     Refused,
     TooEarly,
 )
@@ -213,6 +214,15 @@ def test_what_locked_a_run_out_is_over_once_its_ledger_took_the_target_over(desk
     _journal(desk, FenceTaken(bucket="dst", epoch=1, nonce="m", firm=True))
     assert over(desk)
     ends(desk, AuthFailed("the SAS has expired"))
+    assert not over(desk)
+
+
+def test_a_plan_that_was_not_as_it_is_bound_is_over_once_it_is(desk: Desk) -> None:
+    """After `amend` status went on saying that the batch is bound to what the plan changes."""
+    _journal(desk, FenceTaken(bucket="dst", epoch=0, nonce="n", firm=True))
+    ends(desk, PlanChanged(["datasets[a].exclude[x]: added"]))
+    assert over(desk)
+    ends(desk, Refused("preflight refuses to go on"))
     assert not over(desk)
 
 
