@@ -246,6 +246,12 @@ def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: s
     assert when is not None  # sheets of two reports are not mixed up
     told = window.run("return document.querySelector('meta[name^=statement]').content")
     assert told.startswith(when[1])
+    window.medium("print")
+    try:  # paper has what a screen folds
+        assert window.run("return document.querySelector('details table').clientHeight") > 99
+        assert window.run("return document.querySelector('details summary').clientHeight") == 0
+    finally:
+        window.medium("")
 
 
 @pytest.mark.parametrize("medium", ["print", "screen"])
@@ -258,7 +264,7 @@ def test_what_is_to_be_done_comes_before_what_can_wait_on_paper_too(
     try:
         asked = window.run(IN_ORDER)
     finally:
-        window.medium("screen")
+        window.medium("")
 
     assert asked[:3] == list(DECIDED["en"])
     assert asked[3:6] == ["What moved?", "When?", "From where to where?"]

@@ -46,7 +46,7 @@ class Browser:
         self._devtools("Emulation.setEmulatedMedia", {"features": features})
 
     def medium(self, name: str) -> None:
-        """Lay the page out for "screen" or "print"."""
+        """Lay the page out for "screen" or "print", or "" for what is asked for: a sheet prints."""
         self._devtools("Emulation.setEmulatedMedia", {"media": name})
 
     def run(self, script: str) -> Any:

@@ -711,6 +711,7 @@ ANNEXES: dict[str, Text] = {
         "folder may serve which point, and what they do not show. Points with an asterisk could "
         "not be confirmed in the text. Check before you cite.",
     ),
+    "headings.open": Text("Ouvrir le tableau, texte par texte", "Open the table, text by text"),
     "headings.printed": Text(
         "Entre parenthèses : le numéro de la section.", "In brackets: the number of the section."
     ),

@@ -882,8 +882,6 @@ CATALOGUE: dict[str, Text] = {
     ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
     "ref.proved": Text("Clé essayée", "Key tried"),
-    "ref.period": Text("Exécution", "Run"),
-    "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,
     **AT_SOURCE,
     **TAKEN_BACK,
