@@ -236,10 +236,8 @@ CATALOGUE: dict[str, Text] = {
     # --- the six questions -------------------------------------------------------------------
     "q.what": Text("Qu'est-ce qui a été déplacé ?", "What moved?"),
     "q.what.answer": Text(
-        "{n} objet vérifié ({size}), sur {all} ({all_size})."
-        "|{n} objets vérifiés ({size}), sur {all} ({all_size}).",
-        "{n} object verified ({size}), of {all} ({all_size})."
-        "|{n} objects verified ({size}), of {all} ({all_size}).",
+        "{n} objet vérifié ({size}).|{n} objets vérifiés ({size}).",
+        "{n} object verified ({size}).|{n} objects verified ({size}).",
     ),
     "q.where": Text("D'où, vers où ?", "From where to where?"),
     "q.where.source": Text("De :", "From:"),

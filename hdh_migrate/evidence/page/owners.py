@@ -215,7 +215,7 @@ def _shown(value: object) -> Markup:
 
 OWNING: dict[str, Text] = {
     "q.brief": Text("À faire, à décider", "To do, to decide"),
-    "brief.left": Text("Reste à faire : {points}{whose}.", "Left to do: {points}{whose}."),
+    "brief.left": Text("Reste à faire : {points}", "Left to do: {points}"),
     "brief.controller": Text(
         ", dont {n} par le responsable de traitement (point {points})"
         "|, dont {n} par le responsable de traitement (points {points})",
