@@ -5,6 +5,7 @@ Azurite on one side, an S3 server on the other, and an operator at the real comm
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -351,13 +352,12 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     upload(site.container, {f"many/{number}": b"%d" % number * 99 for number in range(56)})
     proxy = through(site, proxy_to)
     finalized(site)
-    asked: list[int] = []
+    asked = itertools.count(1)
     running: list[ForkedCommand] = []
     begun = threading.Event()
 
     def count() -> None:
-        asked.append(1)
-        if len(asked) == 23:
+        if next(asked) == 23:
             assert begun.wait(LONG)
             os.killpg(running[0].pid, signal.SIGKILL)
 

@@ -8,7 +8,8 @@ for the same blob is answered with 409 BlobBeingRehydrated, of its list of error
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -28,7 +29,9 @@ class SlowArchive:
     """The key of each blob that was asked for, every time that it was."""
     wanted: set[tuple[str, str]] = field(default_factory=set)
     """Tiers and priorities that were asked for."""
-    on_ask: Callable[[], None] = lambda: None
+    on_ask: Callable[[int], None] = lambda _: None
+    """Is told the number of what is asked, from 1, before it is answered."""
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _coming: dict[str, int] = field(default_factory=dict)
 
     def stand_before(self, proxy: Proxy) -> None:
@@ -47,7 +50,7 @@ class SlowArchive:
         key = self._key(request)
         if not self.client.get_blob_client(key).exists():
             return upstream.forward(request)
-        self.on_ask()
+        self.on_ask(next(self._numbers))
         self.asked.append(key)
         told = request.headers
         self.wanted.add((told.get("x-ms-access-tier"), told.get("x-ms-rehydrate-priority")))
