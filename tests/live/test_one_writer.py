@@ -19,9 +19,9 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.support.agreed import agreed
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -4,8 +4,8 @@ In memory: `fakes` (a source, a target), `world` (a whole migration), `cutover` 
 pointer and everybody who has a say), `standing` (a status as it could be), `quiet` (time, and an
 audience).
 
-A ledger and the command line, no server: `filled`; `command` gives a command as a process of its
-own.
+A ledger and the command line, no server: `filled`; `inside` runs a command in this process,
+`command` as a process of its own.
 
 Real servers, the pipeline in this process: `affair` (Azurite to S3, between two proxies whose
 rules are in `lies`), `season` (weeks of a migration); `here` and `serial` are engines of one

@@ -27,8 +27,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.probe import probe
 from hdh_migrate.session.verbs.run import perform
 from tests.support.command import ForkedCommand, begin
-from tests.support.command import command as started
 from tests.support.here import HERE
+from tests.support.inside import inside
 from tests.support.processes import LONG
 from tests.support.quiet import Notes
 
@@ -63,7 +63,7 @@ class Errand:
 
     def call(self, verb: str, *more: str) -> tuple[int, dict[str, Any]]:
         """Run one command to its end; return its exit code and what it printed."""
-        done = started(verb, str(self.plan), "--json", *more, env=self.environ)
+        done = inside(verb, str(self.plan), "--json", *more, env=self.environ)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 

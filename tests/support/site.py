@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 import pytest
 import yaml
 
-from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.command import ForkedCommand, begin, command
 from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.foreign_signature import signed_by
-from tests.support.here import HERE
+from tests.support.inside import inside
 from tests.support.parsed import hold_commands
 from tests.support.processes import LONG
 from tests.support.proxy import Proxy
@@ -105,28 +99,8 @@ class Site:
 
     def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
         """Run a command in this process, with one worker in this thread: much quicker."""
-        stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()), "utf-8")
-        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.StringIO()
-        heard = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM, SIGHUP)}
-        kept, handlers = dict(os.environ), logging.root.handlers[:]
-        os.environ.update(self.environ)
-        try:
-            with redirect_stdout(out), redirect_stderr(err):
-                cli.main(list(arguments), engines=HERE)
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            sys.stdin = stdin
-            logging.root.handlers[:] = handlers
-            put_back(kept)
-            for number, handler in heard.items():
-                signal.signal(number, handler)
-        out.seek(0)
-        said = out.read()
-        hold(arguments, code, said)
-        hold_commands(arguments, said, err.getvalue())
-        return Said(code, said, err.getvalue()).expected(expect, arguments)
+        done = inside(*arguments, env=os.environ | self.environ, typed=typed)
+        return Said(done.returncode, done.stdout, done.stderr).expected(expect, arguments)
 
     def run(self) -> None:
         self.cli("run", self.plan, "--until", "verify", "--no-progress", expect=0)
@@ -200,15 +174,6 @@ class Site:
 
     def shut_writers_out(self) -> None:
         self.environ["S_WRITER"] = self.container.sas_by("shut-out")
-
-
-def put_back(kept: Mapping[str, str]) -> None:
-    """Let variables of this process be what they were; what did not change is not touched."""
-    for name in os.environ.keys() - kept.keys():
-        del os.environ[name]
-    for name, value in kept.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
 
 
 def _read(path: Path) -> Any:
