@@ -39,6 +39,8 @@ OF_CHECKS: Final = (
                 "ne donne pas les empreintes de ces fichiers exactement"),
     MessageForm("missing", "absent"),
     MessageForm("too large", "trop grand"),
+    MessageForm("a zero byte, which no line has", "un octet nul, qu'aucune ligne ne contient"),
+    MessageForm("too many values", "trop de valeurs"),
     MessageForm("not a plain file", "n'est pas un fichier ordinaire"),
     MessageForm("changed while it was read", "a changé pendant la lecture"),
     MessageForm("changed since it was checked", "a changé depuis le contrôle"),
