@@ -46,7 +46,7 @@ def key_text(raw: bytes) -> str:
 
 
 class State(IntEnum):
-    """Where one object stands; the values are stored in the ledger.
+    """The state of one object; the values are stored in the ledger.
 
     A crash leaves SENDING rows behind: they are intents without receipts, and the next run
     asks the target what happened before it sends them again.
@@ -87,7 +87,7 @@ class Step(StrEnum):
 
 
 class Role(StrEnum):
-    """What worker processes are for; those of one know no secret of the other's alone."""
+    """What a worker process is for. No process has the secrets of the other role."""
 
     MOVE = "move"
     """Reads the source and writes the target."""
@@ -150,7 +150,7 @@ def is_reserved(target_key: str) -> bool:
 
 @frozen
 class Problem:
-    """One thing that preflight or inventory holds against going on."""
+    """One reason found by preflight or inventory why the migration must not go on."""
 
     where: str
     what: str

@@ -1,4 +1,4 @@
-"""The workers of a cluster, as the run that they work for knows them."""
+"""The workers of a cluster, as the coordinator of the run sees them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WorkerState = Literal["begins", "works", "gone"]
 
 @frozen
 class ClusterWorker:
-    """One machine that works for a run, or does not, and why."""
+    """One machine of a cluster: whether it works for the run, and if not, why."""
 
     name: str
     """Its host's name and a mark of the process; of one that never took orders its address."""

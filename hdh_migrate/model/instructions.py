@@ -1,4 +1,4 @@
-"""What people tell a run from another terminal: pause, go on, no faster than that."""
+"""Instructions that people give a run from another terminal: pause, resume, limit the rate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AHEAD_MAX: Final = timedelta(minutes=1)
 
 
 class InstructionKind(StrEnum):
-    """What somebody may tell a run from another terminal."""
+    """The kinds of instruction that a run accepts from another terminal."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -26,7 +26,7 @@ class InstructionKind(StrEnum):
 
 @frozen
 class Instruction:
-    """One thing that somebody said, at a moment."""
+    """One instruction: what was asked, by whom and when."""
 
     id: str
     kind: InstructionKind
@@ -61,14 +61,14 @@ class Instruction:
 
 @frozen
 class Standing:
-    """What of all that was said still counts."""
+    """Which of all given instructions are in force."""
 
     paused: Instruction | None = None
     limit: Instruction | None = None
 
     @classmethod
     def of(cls, said: Iterable[Instruction], now: str) -> Standing:
-        """Return what counts at a moment, RFC 3339 in UTC, of what was said in this order."""
+        """Return what is in force at a time (RFC 3339, UTC), given instructions in their order."""
         paused: Instruction | None = None
         limit: Instruction | None = None
         for one in said:

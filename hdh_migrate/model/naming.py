@@ -24,17 +24,17 @@ def version_key(name: str, token: str) -> str:
 
 
 def is_version(key: str) -> bool:
-    """Say whether a key is of one version."""
+    """Return whether a key names one version of an object."""
     return MARK in key
 
 
 def name_in(key: str) -> str:
-    """Return the name that a key is of; of a key without a version, the key."""
+    """Return the object name in a key; a key without a version is returned unchanged."""
     return key.partition(MARK)[0]
 
 
 def token_in(key: str) -> str:
-    """Return the token of the version that a key is of; empty: it is of none."""
+    """Return the version token in a key; empty if the key has none."""
     return key.partition(MARK)[2]
 
 
@@ -45,12 +45,12 @@ _GIVEN: Final = re.compile(rf"(.+) \[({_TOKEN.pattern})\]", re.ASCII | re.DOTALL
 
 
 def shown(key: str) -> str:
-    """Return a key as people read it: of a version its name, and its token in square brackets."""
+    """Return a key for people: a version is shown as its name and its token in square brackets."""
     name, mark, token = key.partition(MARK)
     return f"{name} [{token}]" if mark and _TOKEN.fullmatch(token) else key
 
 
 def key_given(text: str) -> str:
-    """Return the key that somebody gave as `shown` writes it; other texts are keys themselves."""
+    """Return the key for a text in the form of `shown`; any other text is itself the key."""
     found = _GIVEN.fullmatch(text)
     return text if found is None else version_key(found[1], found[2])

@@ -1,7 +1,7 @@
-"""What stretches of work took, added up so that the cost of an object and of a byte can be fitted.
+"""Sums over measured stretches of work, from which the cost per object and per byte is fitted.
 
-The sums take the same room after an hour and after a month of work, and are kept by hour of the day
-(UTC), for a line that is shared by day is not what it is at night.
+The sums have a constant size however long the work lasts. They are kept by hour of the day (UTC),
+because a line that is shared by day is faster at night.
 """
 
 from __future__ import annotations

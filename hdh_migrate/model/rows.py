@@ -12,7 +12,7 @@ from hdh_migrate.model.stores import Brief, ObjectInfo
 
 
 class Pinned(NamedTuple):
-    """One object as the ledger holds on to it."""
+    """One object with the source version that the ledger has pinned."""
 
     number: int
     brief: Brief
@@ -24,7 +24,7 @@ class Pinned(NamedTuple):
 
 
 class KeptBack(NamedTuple):
-    """One object that is not moved as it was planned, and why."""
+    """One object that cannot be moved as planned, and why."""
 
     id: int
     state: State
@@ -32,7 +32,7 @@ class KeptBack(NamedTuple):
 
 
 class ArchivedObject(NamedTuple):
-    """One object that could not be read when it was listed, for it was archived."""
+    """One object that could not be read when it was listed, because it was archived."""
 
     number: int
     key: str
@@ -41,7 +41,7 @@ class ArchivedObject(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """One object as it is shown to who looks: where it stands, and the codes of its findings."""
+    """One object as shown to people: its state, and the codes of its findings."""
 
     number: int
     key: str
@@ -51,7 +51,7 @@ class Looked(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """One object that the plan leaves behind."""
+    """One object that the plan excludes."""
 
     number: int
     key: str
@@ -98,7 +98,7 @@ class Entry:
 
 
 class Ruled(NamedTuple):
-    """One object as the rules of its dataset judge it, with what they, or a step, made of it."""
+    """One object with what the rules of its dataset, or a step, decided about it."""
 
     entry: Entry
     state: State
@@ -106,7 +106,7 @@ class Ruled(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """By which adoption an object was taken, whose tag it carries, what it is compared with.
+    """Which adoption took an object over, whose attempt tag it has, what it is compared with.
 
     `statement` is that of the bundle that has its digests; None: the source was read again.
     """
@@ -240,7 +240,7 @@ class PartReceipt:
 
 @frozen
 class Tally:
-    """Objects and bytes in one state."""
+    """Number of objects and sum of their bytes in one state."""
 
     objects: int = 0
     size: int = 0
@@ -291,7 +291,7 @@ class Grouped(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """How far a step of a batch had come at a moment, since this run had begun it."""
+    """How far a step of a batch has come at a moment, counted from where this run began it."""
 
     at: str
     seconds: float
@@ -303,7 +303,7 @@ class Sample(NamedTuple):
 
 
 class OpenFinding(TypedDict):
-    """One open finding as the ledger tells it, with the key of its object."""
+    """One open finding of the ledger, with the key of its object."""
 
     id: int
     dataset: str | None

@@ -35,7 +35,7 @@ MOVABLE = frozenset(("object", "append-blob", "page-blob"))
 
 
 class Brief(NamedTuple):
-    """What is believed of one object only when the source says it twice."""
+    """Claims about one object that count only if two listings agree on them."""
 
     key: str
     size: int
@@ -63,7 +63,7 @@ class Lock:
 
 @frozen
 class Keeping:
-    """What a plan wants of every object of a dataset: so many days in a mode, and a legal hold."""
+    """The retention that a plan wants for each object: days, lock mode, legal hold."""
 
     mode: str | None = None
     days: int = 0
@@ -101,7 +101,7 @@ class StoredVersion:
 
 @frozen
 class Stamp:
-    """What is written beside the bytes: our attempt tag, and what the source said of the object."""
+    """What is stored beside the bytes: our attempt tag, and the source's metadata and tags."""
 
     attempt: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -131,9 +131,9 @@ class PartInfo:
 
 @frozen
 class TargetLimits:
-    """What a target can hold and bear: data from a provider profile, never a name in code.
+    """The limits of a target, from its provider profile: no code asks for a provider by name.
 
-    Rates are for one bucket; None means that no number is known, and nothing is held back.
+    Rates are for one bucket; None means that no number is known, and there is no throttling.
     """
 
     max_parts: int
@@ -201,7 +201,7 @@ class Untagged(StrEnum):
 
 @frozen
 class Refusal:
-    """What came of trying to write where nobody should be able to."""
+    """The result of a write trial where every write should be refused."""
 
     proven: bool
     detail: str
@@ -211,7 +211,7 @@ class Refusal:
 
 
 class Erasing(StrEnum):
-    """What came of asking a source to delete one version of one object."""
+    """The result of asking a source to delete one version of one object."""
 
     DELETED = "deleted"
     MISSING = "missing"
@@ -231,7 +231,7 @@ class Trace(StrEnum):
 
 @frozen
 class Erased:
-    """What came of one delete, in words that may be shown."""
+    """The result of one delete, with words that may be shown."""
 
     outcome: Erasing
     detail: str = ""
@@ -239,7 +239,7 @@ class Erased:
 
 @frozen
 class Remnant:
-    """One thing that a source still lists; `days` until it goes by itself, where that is known."""
+    """One item that a source still lists; `days` until the service removes it, if known."""
 
     key: str = field(repr=False)
     trace: Trace
@@ -258,7 +258,7 @@ class Archived(StrEnum):
 
 @frozen
 class Asked:
-    """What came of asking for an archived object; `told` says why it was not taken."""
+    """The result of requesting an archived object; `told` says why it was refused."""
 
     taken: bool
     detail: str = ""
@@ -266,7 +266,7 @@ class Asked:
 
 @frozen
 class PriorityFacts:
-    """What is known of one priority; None: nothing is."""
+    """What is known of one rehydration priority; a field that is None is not known."""
 
     hours: float
     of_objects_below: int

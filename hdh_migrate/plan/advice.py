@@ -1,4 +1,4 @@
-"""What is valid in a plan and seldom meant: notes, never refusals."""
+"""Notes about what is valid in a plan but probably not intended; never refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hdh_migrate.plan.model import Plan
 
 
 def advice(plan: Plan) -> list[str]:
-    """Return a note for each place of the plan that may mean more, or less, than it seems to."""
+    """Return a note for each place of the plan that may have another effect than intended."""
     return [
         *(note for dataset in plan.datasets for note in _of_dataset(dataset)),
         *_of_hours(plan),

@@ -1,7 +1,7 @@
 """The customer's dated references for the host: which service is qualified, until when.
 
-A SecNumCloud qualification belongs to a service and has a scope and an end; we ship none as
-truth. The customer keeps this file beside the plan, and the gate (`session.gate`) judges it.
+A SecNumCloud qualification belongs to a service and has a scope and an end date; we ship no such
+claim. The customer keeps this file beside the plan, and the gate (`session.policy.gate`) checks it.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class LoadedAttestation:
 
 
 def load_attestation(path: Path) -> LoadedAttestation:
-    """Read an attestation with the same care as a plan.
+    """Read an attestation as strictly as a plan.
 
     Raises:
         PlanInvalid: it cannot be read or is malformed; all problems are named.

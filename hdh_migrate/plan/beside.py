@@ -1,4 +1,4 @@
-"""Reads the small YAML files that stand beside a plan, with the same care as the plan itself.
+"""Reads the small YAML files that are kept beside a plan, as strictly as the plan itself.
 
 An attestation, a customer's own profile: bounded, strict UTF-8, one document, no anchors, closed
 to unknown fields, every problem reported at once as file:line:column.

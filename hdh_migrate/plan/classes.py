@@ -1,7 +1,7 @@
-"""Which fields of a plan say what is moved, how it is moved, and who consents: all of them, here.
+"""Classifies every field of a plan: what is moved, how it is moved, or who consents.
 
 *What* is bound batch by batch, when a batch's inventory begins; *how* may change at any time; *who*
-changes by the consent of those who had a say before (docs/decisions/0043-plans-that-grow.md).
+changes only with the consent of the earlier approvers (docs/decisions/0043-plans-that-grow.md).
 """
 
 from __future__ import annotations
@@ -118,9 +118,9 @@ _GRAVEST: Final = (_WHAT, _WHO, _HOW)
 
 
 def class_of(path: str) -> FieldClass:
-    """Return the class of a place; of one whose fields differ in class the gravest.
+    """Return the class of a place; if the fields inside differ in class, the strictest.
 
-    What nobody has classed, as a field of a kind of source that was added, is bound.
+    An unclassified field, such as one of an added source kind, counts as *what*: it is bound.
     """
     place = path
     while place:
@@ -174,7 +174,7 @@ def _bound(path: str, value: object) -> object:
 
 
 def is_ordered(path: str) -> bool:
-    """Return whether the order of a list's entries says something: which rule comes first does."""
+    """Return whether the order of a list's entries matters, as it does for rules."""
     return class_of(path) is _WHAT and path not in _UNORDERED
 
 
