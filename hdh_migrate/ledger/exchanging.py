@@ -74,7 +74,7 @@ class Exchanging(Late):
         left: Sequence[int],
         lost: Sequence[int],
     ) -> None:
-        """Take what was read back for what the target holds now; nothing is under way any more.
+        """Record what was read back as what the target holds now; nothing is under way any more.
 
         `lost` wait to be sent again. The event covers the rows as they are from here on.
 

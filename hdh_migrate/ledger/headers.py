@@ -27,7 +27,7 @@ CHANGED = 10_000
 
 
 class HeadersLedger(JournallingLedger):
-    """What wraps the data key of each object, where that does not stand in front of its bytes."""
+    """Detached headers: what wraps the data key of each object, kept apart from its bytes."""
 
     def keep_header(self, entry: int, header: bytes | None) -> None:
         """Keep what an object's attempt was sealed under; None: it stands in front of the bytes.
@@ -56,7 +56,7 @@ class HeadersLedger(JournallingLedger):
         return rows[0][0] + rows[0][1] if rows else None
 
     def has_headers(self) -> bool:
-        """Say whether a header of any object is kept."""
+        """Return whether a header of any object is kept."""
         if self._rows("PRAGMA user_version")[0][0] < SINCE:
             return False
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM header)")[0][0])

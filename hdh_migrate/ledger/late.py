@@ -79,7 +79,7 @@ class Late(Objects):
         return [row[0] for row in self._rows(self._sql["failed_of"], (dataset, 0, -1))]
 
     def close_finding(self, number: int) -> None:
-        """Note that a finding is over."""
+        """Close a finding."""
         self._close_findings("id", number)
 
     @all_or_nothing

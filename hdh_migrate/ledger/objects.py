@@ -178,7 +178,7 @@ class Objects(UploadsLedger, HeadersLedger):
 
     @all_or_nothing
     def unclaim(self, entry: Entry) -> None:
-        """Take an intent back; whatever effect it had, the next attempt asks for."""
+        """Withdraw an intent; the next attempt finds out whether it had an effect."""
         if self._do(self._sql["unclaim"], (entry.id,)):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
 
@@ -281,7 +281,7 @@ class Objects(UploadsLedger, HeadersLedger):
         dataset: int,
         which: Callable[[Mapping[int, str]], Collection[int]] | None = None,
     ) -> int:
-        """Let every failed object that could end otherwise wait again; return how many.
+        """Let every failed object that a retry may help wait again; return how many.
 
         With `which` only those that it chooses of each portion, given as ids with the codes that
         ended them: as many may have failed as there are.

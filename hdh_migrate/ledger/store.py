@@ -85,7 +85,7 @@ class Store(LedgerConnection):
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
 
     def goes_on_from(self, events: int, head: str) -> bool:
-        """Return whether a journal of so many events that ends so is the beginning of this one."""
+        """Return whether this journal continues one with that many events and that last digest."""
         if not events:
             return True
         rows = self._rows("SELECT digest FROM event WHERE seq = ?", (events,))

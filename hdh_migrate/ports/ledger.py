@@ -1,6 +1,6 @@
-"""What the steps ask of the ledger, by who asks it; `hdh_migrate.ledger` keeps it.
+"""Ports of the ledger for all steps; `hdh_migrate.ledger` implements them.
 
-Whatever is recorded may wait for `commit` before it is durable. Every call may raise LedgerDamaged.
+What is recorded is durable only after `commit`. Every call may raise LedgerDamaged.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Transactions(Protocol):
-    """Changes are durable together, or not at all."""
+    """Transactions: changes become durable together, or not at all."""
 
     pending: int
     """Rows that were changed since the last commit."""
@@ -57,14 +57,14 @@ class Transactions(Protocol):
 
 
 class JournalPort(Protocol):
-    """The past: what happened, in the order in which it did."""
+    """The journal: everything that happened, in order."""
 
     def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
 
     @property
     def kept_end(self) -> JournalEnd | None:
-        """How far the journal goes for certain, whatever is cut off now; any thread may ask.
+        """How far the durable part of the journal goes; may be called from any thread.
 
         None: nothing was written into it since it was opened.
         """
@@ -73,7 +73,7 @@ class JournalPort(Protocol):
         """Return how many events the journal has."""
 
     def goes_on_from(self, events: int, head: str) -> bool:
-        """Return whether a journal of so many events that ends so is the beginning of this one."""
+        """Return whether this journal continues one with that many events and that last digest."""
 
     def last_at(self) -> str | None:
         """Return the time of the last event, which no later one is before; None: there is none."""
@@ -114,7 +114,7 @@ class JournalPort(Protocol):
         """Store a value under a name in the table `meta`, in place of what was there."""
 
     def reconcile(self) -> None:
-        """Check the whole ledger, and compute again from its rows what its journal tells.
+        """Check the whole ledger, and recompute from its rows what its journal records.
 
         Raises:
             LedgerDamaged: they differ, or it is damaged; one line says in what.
@@ -122,7 +122,7 @@ class JournalPort(Protocol):
 
 
 class CountsLedger(Protocol):
-    """What every step reads and tells: datasets, how far they are, findings, and the pace."""
+    """What every step reads and records: datasets, their progress, findings, and the pace."""
 
     def datasets(self, batch: str | None = None) -> list[DatasetRow]:
         """Return the datasets, of one batch or all."""
@@ -144,10 +144,10 @@ class CountsLedger(Protocol):
         """Record a finding and return its number; the detail names no object, holds no secret."""
 
     def close_finding(self, number: int) -> None:
-        """Note that a finding is over."""
+        """Close a finding."""
 
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
-        """Remember how far a step has come, for rates and ETA."""
+        """Record how far a step has come, for rates and time left."""
 
     def set_reading(self, batch: str, reading: Tally) -> None:
         """Remember how much of a batch's objects that are being read back is read."""

@@ -1,4 +1,4 @@
-"""What inventory and transfer ask of the ledger: what is to be moved, and what is on its way."""
+"""Ports of the ledger for inventory and transfer: what is to be moved, and what is under way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class InventoryLedger(Protocol):
-    """What is to be moved: listed, sealed, and brought up to date."""
+    """The inventory: objects to be moved are listed, sealed, and updated by later listings."""
 
     def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
         """Store one page of a listing and where the next one starts, and commit.
@@ -138,7 +138,7 @@ class InventoryLedger(Protocol):
 
 
 class TransferLedger(Protocol):
-    """What is on its way: intents, receipts, uploads and their parts."""
+    """The transfer: intents, receipts, uploads and their parts."""
 
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
         """Return entries of a to-do query: `small`, `big`, `verify`, `kept` or `sending`.
@@ -153,7 +153,7 @@ class TransferLedger(Protocol):
         """Go on with the last attempt at a waiting object: its upload was kept when it failed."""
 
     def unclaim(self, entry: Entry) -> None:
-        """Take an intent back; whatever effect it had, the next attempt asks for."""
+        """Withdraw an intent; the next attempt finds out whether it had an effect."""
 
     def sent(self, entry: Entry, receipt: Sent) -> bool:
         """Record one object's receipt; False when a later attempt fences it."""
@@ -172,7 +172,7 @@ class TransferLedger(Protocol):
         dataset: int,
         which: Callable[[Mapping[int, str]], Collection[int]] | None = None,
     ) -> int:
-        """Let every failed object that could end otherwise wait again; return how many.
+        """Let every failed object that a retry may help wait again; return how many.
 
         With `which` only those that it chooses of each portion, given as ids with the codes that
         ended them: as many may have failed as there are.
@@ -234,7 +234,7 @@ class TransferLedger(Protocol):
 
 
 class AdoptionLedger(Protocol):
-    """What was moved already, by a ledger that is lost or by a newer copy of this one."""
+    """Adoption: objects that a lost ledger, or a newer copy of this one, has already moved."""
 
     def adoptable(self, dataset: int, after: str | None, limit: int) -> list[Entry]:
         """Return waiting objects that the target holds something of, in key order after a key."""

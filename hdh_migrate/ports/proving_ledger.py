@@ -1,4 +1,4 @@
-"""What is asked of the ledger once objects are at the target: proofs, headers, deletions."""
+"""Ports of the ledger for objects at the target: proofs, headers, deletions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class HeaderLedger(Protocol):
-    """What wraps the data key of each object, where that does not stand in front of its bytes."""
+    """Detached headers: what wraps the data key of each object, kept apart from its bytes."""
 
     def keep_header(self, entry: int, header: bytes | None) -> None:
         """Keep what an object's attempt was sealed under; None: it stands in front of the bytes."""
@@ -28,7 +28,7 @@ class HeaderLedger(Protocol):
         """Return the header that is kept of an object, None when none is."""
 
     def has_headers(self) -> bool:
-        """Say whether a header of any object is kept."""
+        """Return whether a header of any object is kept."""
 
     def has_unpacked(self, dataset: int) -> bool:
         """Say whether an object of a dataset is at the target whose header no pack was made of."""
@@ -52,7 +52,7 @@ class HeaderLedger(Protocol):
         """Return up to `limit` headers of objects after a number, in their order."""
 
     def rewrap(self, headers: Mapping[int, bytes]) -> None:
-        """Put other headers in the place of objects' own: durable when it returns."""
+        """Replace the headers of objects; durable when it returns."""
 
     def headers_under(self, blocks: Collection[int]) -> int:
         """Count the headers under some blocks; scans them."""
@@ -68,7 +68,7 @@ class HeaderLedger(Protocol):
 
 
 class VerifyLedger(Protocol):
-    """What was read back, and what evidence says of it."""
+    """The results of reading back, as evidence reports them."""
 
     def relist(self, ids: Iterable[int]) -> int:
         """Let verified objects that the target does not hold any more wait again; return how many.
@@ -90,7 +90,7 @@ class VerifyLedger(Protocol):
 
 
 class ExchangeLedger(Protocol):
-    """Headers that are exchanged, each call durable when it returns."""
+    """Replaces headers during a rotation or reseal; each call is durable when it returns."""
 
     def has_versions(self, dataset: int) -> bool:
         """Return whether the target gave a version to any verified object of a dataset; scans."""
@@ -125,7 +125,7 @@ class ExchangeLedger(Protocol):
         left: Sequence[int],
         lost: Sequence[int],
     ) -> None:
-        """Take what was read back for what the target holds now; nothing is under way any more.
+        """Record what was read back as what the target holds now; nothing is under way any more.
 
         `lost` wait to be sent again.
 

@@ -1,4 +1,4 @@
-"""What every run has: time, and somebody who watches."""
+"""What every run is given: a clock, instructions from people, and progress output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """The time; an argument everywhere, so that tests decide it."""
+    """The time. Passed as an argument everywhere, so that tests can set it."""
 
     def now(self) -> str:
         """Return the wall clock as RFC 3339 UTC with milliseconds."""
@@ -20,30 +20,30 @@ class Clock(Protocol):
 
 
 class Instructions(Protocol):
-    """What people tell a run from other terminals."""
+    """The instructions that people give a run from other terminals."""
 
     def read(self) -> Sequence[Instruction]:
-        """Return what was said, in its order; cheap enough to be asked all the time.
+        """Return all instructions in their order; cheap enough to be called continuously.
 
         Raises:
             LedgerDamaged: it cannot be learned.
         """
 
     def forget(self, ids: Collection[str]) -> None:
-        """Take out what is journalled and counts no more."""
+        """Remove instructions that are journalled and no longer in force."""
 
     def redate(self, heard: Instruction) -> None:
         """Keep an instruction as it was heard, in the place of what was said: its times alone."""
 
 
 class Progress(Protocol):
-    """Where people (or machines) follow a run."""
+    """Receives the progress of a run, for people or programs."""
 
     def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
-        """A step of a batch begins, with this much left to do."""
+        """A step of a batch begins, with this many objects and bytes left to do."""
 
     def advance(self, objects: int, size: int) -> None:
-        """Count so many more objects and bytes as done; fewer after a retry."""
+        """Count this many more objects and bytes as done; negative after a retry."""
 
     def note(self, text: str) -> None:
-        """Show a line to people; it is free of names and secrets."""
+        """Show a line to people; it must not contain object names or secrets."""

@@ -19,7 +19,7 @@ class Envelope(Protocol):
 
 
 class Unsealer(Protocol):
-    """Takes stored bytes in any cut, hands on plaintext after authentication."""
+    """Takes stored bytes in pieces of any size; passes on plaintext only once authenticated."""
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next stored bytes."""
@@ -33,20 +33,20 @@ class Unsealer(Protocol):
 
 
 class HeaderRenewal(Protocol):
-    """Makes headers for the recipients of afterwards of those that open before; for all threads."""
+    """Turns headers for the old recipients into headers for the new ones; thread-safe."""
 
     @property
     def current(self) -> Callable[[bytes], bool]:
         """Says whether a header is for exactly these recipients already, as far as it shows."""
 
     def data_key(self, header: bytes) -> bytes:
-        """Return the data key in a header of before, or raise `UnsealFailed`."""
+        """Return the data key in a header for the old recipients, or raise `UnsealFailed`."""
 
     def wrap(self, data_key: bytes) -> bytes:
-        """Return a header for the recipients of afterwards."""
+        """Return a header for the new recipients."""
 
     def header(self, header: bytes) -> bytes:
-        """Return one for the recipients of afterwards, or raise `UnsealFailed`."""
+        """Return a header for the new recipients, or raise `UnsealFailed`."""
 
 
 class Envelopes(Protocol):
@@ -89,7 +89,7 @@ class Envelopes(Protocol):
         """
 
     def open(self, header: bytes) -> Envelope:
-        """Return the envelope of an earlier header, to go on inside an object."""
+        """Return the envelope of an earlier header, to resume inside an object."""
 
     def sealed_size(self, size: int) -> int:
         """Return the stored size of an object of `size` plaintext bytes."""

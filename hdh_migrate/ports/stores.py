@@ -36,18 +36,18 @@ NO_RANGE_DIGEST: Final = "the source has no digest of a range of its own"
 
 
 class Note(NamedTuple):
-    """What who reads the evidence must know of a source: a code of a note, and its detail."""
+    """Something about a source that readers of the evidence must know: a note's code and detail."""
 
     code: Code
     detail: str
 
 
 class GoesOn(Iterator[Brief]):
-    """A listing that goes on after a `Transient`: who asks for the next entry then is given it."""
+    """A listing that survives a `Transient`: asking for the next entry again continues it."""
 
 
 class Source(Protocol):
-    """A place to read from. Nothing here can change it."""
+    """A store to read from. No method can change it."""
 
     page_size: int
     lists_at_once: bool
@@ -76,7 +76,7 @@ class Source(Protocol):
         """
 
     def recount(self, place: Place) -> Iterator[Brief]:
-        """List again, cut differently: a second opinion on `pages`, asked anew of the store.
+        """List a second time with other page boundaries, to check `pages` independently.
 
         Raises:
             Missing, ListingBroken: as `pages`.
@@ -84,12 +84,12 @@ class Source(Protocol):
         """
 
     def untagged(self, place: Place) -> Untagged | None:
-        """Return why listings come without index tags, as far as one has shown; None: with them."""
+        """Return why the listings so far came without index tags; None if they had them."""
 
     def notes(self, place: Place) -> Sequence[Note]:
-        """Return what evidence must not leave out of how this source is read; usually nothing.
+        """Return what the evidence must say about how this source is read; usually nothing.
 
-        Asked when a place was listed. Each is noted once for a dataset.
+        Called once a place was listed. Each note is recorded once for a dataset.
         """
 
     def head(self, place: Place, key: str) -> ObjectInfo:
@@ -109,9 +109,9 @@ class Source(Protocol):
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:
-        """Hand exactly the span of exactly this version to `write`; every reply is checked.
+        """Pass exactly this span of exactly this version to `write`; every reply is checked.
 
-        Bytes may have been handed over before an error is raised: discard them.
+        Bytes may have been passed to `write` before an error is raised: discard them.
 
         With `checked` the source's own digest of each range is demanded and compared, where the
         source has such a thing (see `check`).
@@ -148,7 +148,7 @@ class ListsApart(Protocol):
 
 
 class SourceReport(Protocol):
-    """What a source itself wrote down of its objects, some hours ago: never the binding listing."""
+    """A source's own report of its objects, some hours old; it never replaces a listing."""
 
     sha256: str
     """Of what the report says of itself, in hexadecimal."""
@@ -160,7 +160,7 @@ class SourceReport(Protocol):
         """Whether its objects have versions; otherwise each is empty."""
 
     def demand(self, place: Place, asks: frozenset[str]) -> None:
-        """Demand that it is of all of a place, and tells all that rules ask about.
+        """Check that the report covers a whole place and has all fields that rules ask about.
 
         Raises:
             Refused: it is of another place, or lacks something.
@@ -171,7 +171,7 @@ class SourceReport(Protocol):
 
         Raises:
             Refused: at the latest in the end, when it is not whole.
-            UsageError: something is not installed that it takes to read it.
+            UsageError: a package that is needed to read it is not installed.
         """
 
 
@@ -183,16 +183,16 @@ class TargetReader(Protocol):
     """As of `Source`; who writes too stores small objects in the same way."""
 
     def check(self, place: Place) -> Sequence[Problem]:
-        """Return which rights or things are missing to list and read; empty means none."""
+        """Return what is missing (rights, a bucket) to list and read; empty means nothing."""
 
     def locks(self, place: Place) -> bool:
         """Return whether the place can keep objects from being deleted (object lock)."""
 
     def default_retention(self, place: Place) -> str | None:
-        """Return in words what keeps whatever is written to the place; None: nothing that shows."""
+        """Return in words the default retention of new objects; None if none is visible."""
 
     def lock(self, bucket: str, stored: Stored) -> Lock:
-        """Ask what keeps one stored version from being deleted.
+        """Return the lock that keeps one stored version from being deleted.
 
         Raises:
             AccessDenied: the credential may not see it.
@@ -239,7 +239,7 @@ class TargetReader(Protocol):
         """Describe one object, or one version of it; None when there is none."""
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
-        """Hand the whole object (or a span of it), as long as its ETag is `stored.etag`.
+        """Pass the whole object (or a span of it) to `write`, if its ETag is `stored.etag`.
 
         What is current under the key is read; of an `exact` one that version.
 
@@ -282,7 +282,7 @@ class TargetWriter(TargetReader, Protocol):
         stamp: Stamp,
         replaces: str | None,
     ) -> Stored:
-        """Store one object under the condition of `put`, or not at all: none is ever dropped.
+        """Store one object under the condition of `put`; never fall back to an unconditional PUT.
 
         Raises:
             Conflict: there is another object (or another ETag than `replaces`, or none).
@@ -291,10 +291,10 @@ class TargetWriter(TargetReader, Protocol):
         """
 
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
-        """Put an object that is already there under a lock; again is safe, shorter is refused."""
+        """Lock an object that is already stored; repeatable; a shorter lock is refused."""
 
     def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
-        """Set the tags of a stored version, in place of any it has; again is safe."""
+        """Set the tags of a stored version, replacing any it has; repeatable."""
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""
@@ -312,10 +312,10 @@ class TargetWriter(TargetReader, Protocol):
         """Store one part that is too large for memory; `pull(n)` gives up to n bytes."""
 
     def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
-        """Make a part of a span of an object of the same bucket and return its ETag.
+        """Copy a span of an object in the same bucket into a part and return the part's ETag.
 
-        Nothing travels: the host copies, and only from the version and ETag of `stored`. What it
-        copied is known when it is read, not before.
+        The host copies, and only from the version and ETag of `stored`; no bytes pass through this
+        machine. What it copied is known only once it is read back.
 
         Raises:
             Conflict: the object no longer carries that ETag.
@@ -325,9 +325,10 @@ class TargetWriter(TargetReader, Protocol):
         """
 
     def remove_version(self, bucket: str, key: str, version_id: str) -> None:
-        """Remove one version of an object, for good; one that is gone is removed.
+        """Remove one version of an object for good; a version that is already gone is no error.
 
-        Never what is merely current: only what is named. "null" names what has no version.
+        Only the named version is removed, never just the current one. "null" names an object that
+        was stored without versioning.
 
         Raises:
             AccessDenied: a lock keeps it, or the credential may not.
@@ -360,7 +361,7 @@ class TargetWriter(TargetReader, Protocol):
         """
 
     def abort(self, upload: Upload) -> None:
-        """Drop an upload and its parts; aborting the unknown succeeds."""
+        """Abort an upload and drop its parts; aborting an unknown upload succeeds."""
 
     def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
         """List begun uploads under the prefix with the time (RFC 3339) each was begun."""

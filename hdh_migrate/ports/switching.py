@@ -1,4 +1,4 @@
-"""What a switch and the end of a batch touch: pointers, the freeze, and deletion."""
+"""Ports of cutover and decommission: pointers, freeze trials, deletion, rehydration."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hdh_migrate.model import (
 
 
 class Pointer(Protocol):
-    """What consumers follow to find the data: one value, changed by compare-and-set only.
+    """The one value that consumers follow to find the data; changed by compare-and-set only.
 
-    Values are one line of text. They may be shown through `plan.leaks.redacted` only.
+    Values are one line of text. Show them through `plan.leaks.redacted` only.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Pointer(Protocol):
 
 
 class FreezeProbe(Protocol):
-    """Tries, with a writer's own credential, whether writers are shut out of the source.
+    """Checks, with a writer's own credential, that writers are shut out of the source.
 
     Besides decommission nothing else may write to a source. `name` is a key of the caller's: the
     place's prefix, `model.FREEZE_TRIAL` and something unique, recorded before the call.
@@ -70,7 +70,7 @@ class FreezeProbe(Protocol):
     def clear(self, place: Place, name: str) -> bool:
         """Remove what a probe of this name left, after a kill or a lost reply.
 
-        Returns False when the credential may not: whether something is there tells the source.
+        Returns False when the credential may not; then ask the source whether something is left.
         """
 
 
@@ -100,16 +100,16 @@ class Rehydrator(Protocol):
     """Asks a source to make archived objects readable, with a credential of its own."""
 
     def check(self, place: Place) -> Sequence[Problem]:
-        """Try the right to ask on a name that nobody has; return why it is none, empty: it is one.
+        """Check the right to rehydrate on a name that does not exist; return why it is missing.
 
-        Nothing is changed.
+        Empty: the right is there. Nothing is changed.
 
         Raises:
             Transient: no answer.
         """
 
     def look(self, place: Place, key: str, version: str) -> Archived:
-        """Return how an object stands, by the credential that reads.
+        """Return the archive state of an object, read with the reading credential.
 
         Raises:
             AccessDenied, AuthFailed: the credential may not.
@@ -117,7 +117,7 @@ class Rehydrator(Protocol):
         """
 
     def ask(self, place: Place, key: str) -> Asked:
-        """Ask for an object; again is safe, and changes nothing.
+        """Request an archived object; a repeated request changes nothing.
 
         Raises:
             AccessDenied, AuthFailed: the credential may not.

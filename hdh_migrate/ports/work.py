@@ -27,13 +27,13 @@ Perform: TypeAlias = "Callable[[Order, Emit, Record], None]"
 class Engine(Protocol):
     """Runs orders somewhere and brings back receipts. Only the coordinator touches the ledger.
 
-    Of every order either each item comes back with a receipt, and then an `OrderDone`, or it comes
-    back as `Lost`, whatever was heard of it before.
+    Each order ends in one of two ways: a receipt for each item and then an `OrderDone`, or `Lost`,
+    whatever receipts came before.
     """
 
     @property
     def capacity(self) -> int:
-        """How many orders are worth handing out at once, as things stand; one at least."""
+        """How many orders are worth submitting at once at present; at least one."""
 
     def submit(self, order: Order) -> int:
         """Hand out one order and return the number that its `OrderDone` repeats.
@@ -50,22 +50,22 @@ class Engine(Protocol):
         """
 
     def limit(self, rate: float | None) -> None:
-        """Let all workers together move no more than so many bytes a second from now on.
+        """Let all workers together move no more than this many bytes a second from now on.
 
-        None: as many as there is room for, which is so until somebody says otherwise. Also what is
-        under way keeps to it, within a second. Never blocks for long.
+        None, the initial value: no limit. Work under way keeps to a new limit within a second.
+        Never blocks for long.
         """
 
     def pause(self) -> None:
-        """Ask the workers to return what they have not begun, and to end soon."""
+        """Ask the workers to return the orders that they have not begun, and to finish soon."""
 
     def cluster(self) -> Sequence[ClusterWorker] | None:
-        """Return who works, and who does not and why; None: all is done on this machine."""
+        """Return the machines of the cluster, and why some do not work; None: no cluster."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, as far as they reported it.
 
-        Once they are closed it is all of it. It never becomes less.
+        After `close` it is complete. It never decreases.
         """
 
     def close(self, *, grace: float) -> None:
@@ -85,9 +85,9 @@ class Service(Protocol):
         """Take note of an order that came and that some thread will perform; never waits."""
 
     def make_room(self) -> None:
-        """Use no more than this process's part from now on; return when it is so.
+        """Use no more than this process's share from now on; return once that is so.
 
-        A process that works alone may use the part of all; now others begin beside it.
+        A process that works alone may use everybody's share, until other processes start.
         """
 
     def traffic(self) -> Sequence[EndpointTraffic]:
