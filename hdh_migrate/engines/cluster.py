@@ -1,4 +1,4 @@
-"""What a coordinator and the nodes of a cluster say to each other, whatever carries it.
+"""The messages between a coordinator and the nodes of a cluster, independent of the carrier.
 
 A node is one process on a machine of the cluster; it has engines of its own, which work there. What
 is said is JSON of known kinds, as between an engine and its workers (`engines.wire`), and it never
@@ -25,7 +25,7 @@ SILENCE_SECONDS = 45.0
 
 @frozen
 class ClusterSession:
-    """What one coordinator wants of the nodes, for one role: what they do not know themselves."""
+    """What a coordinator tells nodes about a session, for one role, beyond their own plan."""
 
     id: str
     coordinator: str
@@ -76,12 +76,12 @@ class Died:
 
 @frozen
 class Alive:
-    """A node is there, whatever it does."""
+    """A sign of life of a node."""
 
 
 @frozen
 class Left:
-    """The last word of a node on a session."""
+    """The last message of a node in a session."""
 
     traffic: tuple[EndpointTraffic, ...]
 

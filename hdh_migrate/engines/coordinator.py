@@ -1,4 +1,4 @@
-"""The coordinator's end of a cluster, whatever carries its words: one engine over many nodes.
+"""The coordinator's end of a cluster, independent of the message carrier: one engine, many nodes.
 
 What is handed to whom, what is lost and what is tried again is decided here and in the ledger; see
 docs/decisions/0056-dask.md. What happens in other threads is put into an inbox, and is done in the

@@ -1,8 +1,8 @@
-"""Dask carries words between the coordinator and the nodes that a scheduler knows.
+"""Dask carries messages between the coordinator and the nodes that a scheduler knows.
 
-It carries, and says who is there and who has gone; it decides nothing. An order is one task, bound
-to one node, never repeated by Dask. What nodes say comes as events, numbered, so that an order's
-end is heard after everything else of it (docs/decisions/0056-dask.md).
+It carries messages and reports which nodes come and go; it decides nothing. An order is one task,
+bound to one node, never repeated by Dask. Messages of nodes come as numbered events, so that the
+end of an order is processed after all its other messages (docs/decisions/0056-dask.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A private certification authority for one cluster: it signs one pair, and is forgotten."""
+"""A private certificate authority for one cluster: it signs one pair; its key is then discarded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in a worker process of Dask: it hands a coordinator's words to the node, and back.
+"""What runs in a worker process of Dask: it passes messages between coordinator and node.
 
 Dask calls these functions by name. None of them raises: Dask would print their arguments, which are
 orders and hold names of objects.

@@ -1,4 +1,4 @@
-"""How Dask is set up: mutual TLS on every channel, and nothing shown to anybody else."""
+"""Configures Dask: mutual TLS on every channel, no dashboard and no other open ports."""
 
 from __future__ import annotations
 

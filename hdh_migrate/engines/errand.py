@@ -1,8 +1,8 @@
-"""A process that does one thing for the coordinator, says what came of it, and ends.
+"""A process that performs one task for the coordinator, returns the result, and ends.
 
-Started by `engines.boot` with a descriptor and a function. What it is asked comes over that
-descriptor and may hold secrets; the environment holds none. It ends at once when the coordinator
-is gone or wants no answer any more, and says nothing of an error but that it ended with one.
+Started by `engines.boot` with a descriptor and a function. Its input comes over that descriptor and
+may hold secrets; the environment holds none. It ends at once when the coordinator is gone or no
+longer wants an answer; of an error it reports only that there was one.
 """
 
 from __future__ import annotations

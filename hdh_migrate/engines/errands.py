@@ -1,7 +1,7 @@
-"""The coordinator's end of a process that does one thing for it; see `errand`.
+"""The coordinator's end of a process that performs one task for it; see `errand`.
 
-Whatever keeps it from an answer, there is none: who asked does the thing itself then, and meets
-what was the matter itself.
+Any failure means only that there is no answer: the caller then performs the task itself, and meets
+the cause itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def answered(
     kept: Sequence[str] = (),
     search: Sequence[str] = (),
 ) -> Mapping[str, Any] | None:
-    """Have a process of its own do something, and wait for it; None: it gave no answer.
+    """Run one task in a separate process and wait for its answer; None: it gave none.
 
     `asked` goes over its own descriptor and may hold secrets. It sees variables of the environment
     that begin with one of `kept`; `search` are folders of a function that is not in this package.

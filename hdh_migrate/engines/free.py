@@ -1,4 +1,4 @@
-"""How many processors have nothing to do: what would run beside what runs has no others."""
+"""How many processors are idle, and so available for another process."""
 
 from __future__ import annotations
 

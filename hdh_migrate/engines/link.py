@@ -1,7 +1,7 @@
-"""The coordinator's end of what joins it to one node: what it holds, and what is said to it.
+"""The coordinator's link to one node: the orders that the node has, and the calls to it.
 
-What carries the words is a `Carrier`; it may block, and may fail in any way. So calls to a node are
-made one after another in a thread of its own, and what fails gives the node up.
+Messages go through a `Carrier`, which may block, and may fail in any way. So calls to a node are
+made one after another in a thread of their own, and a node whose call fails is given up.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Carrying(Protocol):
 
 
 class Carrier(Protocol):
-    """Carries words of one session to nodes, by their addresses.
+    """Carries the messages of one session to nodes, by their addresses.
 
     But for `carry`, which returns at once, each call waits for the node. `answer`, `share`, `limit`
     and `pause` return whether it knows the session. What they do is said of `node.Node`.

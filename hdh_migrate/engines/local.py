@@ -77,10 +77,10 @@ DEATHS_MAX = 8
 class LocalEngine:
     """Worker processes, fed as they finish: one from the start, others when no thread is free.
 
-    So what is little costs the start of one interpreter, which is dear: more than to move a hundred
-    small objects. As long as all orders are brief, the first may have every connection: the more of
-    them wait in one thread, the less each costs. Others begin when it is busy, or with an
-    order that is not brief, and not before it keeps to its part of the connections.
+    A small job thus starts one interpreter only, which costs more than moving a hundred small
+    objects. As long as all orders are brief, the first process may use every connection: the more
+    of them wait in one thread, the less each costs. Others start when it is busy, or with an
+    order that is not brief, but only once the first keeps to its share of the connections.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class LocalEngine:
         return number
 
     def _wants_another(self, least: WorkerProcess, order: Order) -> bool:
-        """Say whether one more process would be worth what it costs to start."""
+        """Return whether one more process would be worth the cost of its start."""
         now, threads = time.monotonic(), self._start.threads
         if self._began is None:
             self._began = now
@@ -174,7 +174,7 @@ class LocalEngine:
         return now - self._began >= self._patience and self._free() >= WORTHWHILE
 
     def _make_room(self, worker: WorkerProcess) -> None:
-        """Let the only worker use no more than its part; until it does no other begins."""
+        """Limit the only worker to its share; no other starts until it has confirmed."""
         self._alone = None
         worker.say(MakeRoom())
         if worker.orders:
@@ -198,7 +198,7 @@ class LocalEngine:
         return found
 
     def _answer(self, record: Recorder | None) -> None:
-        """Tell workers that wait whether what they asked to be recorded is."""
+        """Tell waiting workers whether their intents were recorded."""
         asked, self._asked = self._asked, []
         if not asked:
             return
@@ -263,7 +263,7 @@ class LocalEngine:
             )
 
     def _bury(self, worker: WorkerProcess) -> None:
-        """Wait for a worker that ends, and keep of it what it reported to have exchanged."""
+        """Wait for a worker to end, and keep the traffic that it reported."""
         self._poll.unregister(worker.wire.connection)
         del self._speakers[worker.wire.connection.fileno()]
         worker.wire.connection.close()

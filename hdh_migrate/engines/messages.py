@@ -1,4 +1,4 @@
-"""What an engine and its workers say to each other, and how each kind of it is called in JSON."""
+"""The messages between an engine and its workers, and the name of each kind in JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Assigned:
 
 @frozen
 class Pause:
-    """Return what is not begun."""
+    """Return the orders that are not begun."""
 
 
 @frozen
@@ -40,7 +40,7 @@ class Close:
 
 @frozen
 class MakeRoom:
-    """Others begin beside the only worker: it uses no more than its part from now on."""
+    """Other workers start: the only one so far uses no more than its share from now on."""
 
 
 @frozen
@@ -68,7 +68,7 @@ class Ready:
 
 @frozen
 class MadeRoom:
-    """No more than its part is under way in a worker any more."""
+    """A worker now has no more than its share under way."""
 
 
 @frozen

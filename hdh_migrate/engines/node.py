@@ -1,7 +1,7 @@
 """One machine of a cluster: an engine of its own for each session that a coordinator begins.
 
-Nothing here knows what carries the words. Whoever carries them calls a node's methods from any
-thread, and brings what it says to the coordinator, in order.
+Nothing here depends on how messages are carried. The carrier calls a node's methods from any
+thread, and brings the node's messages to the coordinator, in order.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Node:
     ) -> None:
         """`open_tools` opens a session's engine; it may raise `MigrateError`.
 
-        A coordinator that is not heard of for `silence` seconds is taken for gone.
+        A coordinator that sends nothing for `silence` seconds counts as gone.
         """
         self.name = name
         self._silence = silence
@@ -131,21 +131,21 @@ class Node:
         return Joined(node=self.name, capacity=work.capacity)
 
     def perform(self, session: str, data: bytes) -> None:
-        """Perform an order; return when all came of it that will, which is said meanwhile."""
+        """Perform an order; return at its end. Receipts are sent meanwhile."""
         work = self._sessions.get(session)
         if work is not None:
             work.perform(data)
 
     def answer(self, session: str, answers: Sequence[tuple[int, bool]]) -> bool:
-        """Take what came of questions, by their numbers; return whether the session is under way.
+        """Take the answers to questions, by number; return whether the session is under way.
 
-        It is a word of the coordinator's, too, who else is taken for gone after a while.
+        Also a sign of life of the coordinator, which otherwise counts as gone after a while.
         """
         work = self._sessions.get(session)
         return work is not None and work.answer(answers)
 
     def share(self, session: str, share: float) -> bool:
-        """Use no more than this part from now on; return whether the session is under way."""
+        """Use no more than this share from now on; return whether the session is under way."""
         work = self._sessions.get(session)
         return work is not None and work.share(share)
 
@@ -304,7 +304,7 @@ class _Work:
         return next(n for n, one in self._given.items() if one.order is lost.order)
 
     def _release(self, found: Sequence[Receipt]) -> None:
-        """Let go of who waits for orders that came back."""
+        """Wake the threads that wait for orders that came back."""
         for receipt in found:
             match receipt:
                 case OrderDone():

@@ -1,8 +1,8 @@
-"""Who of a cluster may use which part of what all use together, while they come and go.
+"""Divides a shared limit among the nodes of a cluster, while nodes come and go.
 
-A part is handed out only when nobody else can be using it: whoever is to have less says so first,
-and what somebody had who is gone is kept back for as long as he may go on unseen. So the parts in
-use never come to more than the whole.
+A share is given out only when no other node can still be using it: a node that is to have less
+confirms first, and the share of a node that is gone is withheld for as long as it may still be
+running unseen. So the shares in use never exceed the whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Kept:
 
 
 class Shares(Generic[Member]):
-    """Equal parts for everybody, of what is not kept back. Made for one thread.
+    """Equal shares for all nodes of what is not withheld. Not thread-safe.
 
     Times are seconds of any clock that never goes back.
     """
@@ -43,32 +43,32 @@ class Shares(Generic[Member]):
         self._kept = dict[Member, _Kept]()
 
     def join(self, member: Member) -> None:
-        """Take somebody in, who has nothing yet."""
+        """Add a node, which has no share yet."""
         self._held[member] = _Holding()
 
     def leave(self, member: Member, until: float | None = None) -> None:
-        """Forget somebody; what he had is kept back `until` then, or not at all."""
+        """Remove a node; its share is withheld `until` then, or not at all."""
         holding = self._held.pop(member, None)
         if holding is not None and until is not None and holding.part > _EVEN:
             self._kept[member] = _Kept(holding.part, until)
 
     def ended(self, member: Member) -> None:
-        """Take back at once what is kept of somebody: he is known to use it no more."""
+        """Release the withheld share of a node at once: it is known not to use it any more."""
         self._kept.pop(member, None)
 
     def took(self, member: Member, part: float) -> None:
-        """Note that somebody uses no more than this from now on, as he was told."""
+        """Note a node's confirmation that it uses no more than this from now on."""
         holding = self._held.get(member)
         if holding is not None and holding.asked == part:
             holding.part, holding.asked = part, None
 
     def part(self, member: Member) -> float:
-        """Return the most that somebody may be using now."""
+        """Return the most that a node may be using now."""
         return self._held[member].part if member in self._held else 0.0
 
     @property
     def in_use(self) -> float:
-        """The sum of all parts that may be in use now, those kept back included."""
+        """The sum of all shares that may be in use now, those withheld included."""
         return sum(one.part for one in self._held.values()) + self._back
 
     @property
@@ -76,7 +76,7 @@ class Shares(Generic[Member]):
         return sum(one.part for one in self._kept.values())
 
     def due(self, now: float) -> Iterator[tuple[Member, float]]:
-        """Say to whom which part is to be sent now; each is to be confirmed with `took`."""
+        """Return which share is to be sent to which node now; confirm each with `took`."""
         for member in [one for one, kept in self._kept.items() if kept.until <= now]:
             del self._kept[member]
         if not self._held:
@@ -96,7 +96,7 @@ class Shares(Generic[Member]):
 
 
 class Unlimited(Shares[Member]):
-    """Equal parts of what nothing limits: nobody waits for anybody."""
+    """The same without a limit: no node waits for another."""
 
     def leave(self, member: Member, until: float | None = None) -> None:
         """Forget a worker, so that the others share what it had."""
@@ -104,7 +104,7 @@ class Unlimited(Shares[Member]):
         super().leave(member)
 
     def due(self, now: float) -> Iterator[tuple[Member, float]]:
-        """Say of each newcomer that he may begin; the part means nothing."""
+        """Return each new node, which may begin; the share has no meaning."""
         del now
         for member, holding in self._held.items():
             if not holding.part:

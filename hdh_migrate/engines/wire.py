@@ -310,7 +310,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 
 
 class Vocabulary(Generic[M]):
-    """The kinds of message that somebody may send, and no other.
+    """The kinds of message that one end may send; all others are refused.
 
     A message is the name of its kind and its fields, in the order in which its class has them.
     """
@@ -363,7 +363,7 @@ FROM_WORKER = Vocabulary[FromWorker](*get_args(FromWorker))
 
 
 class Wire(Generic[S, R]):
-    """One end of a connection, which says and hears; sending is safe from many threads."""
+    """One end of a connection, which sends and receives; sending is thread-safe."""
 
     def __init__(self, connection: Frames, *, says: Vocabulary[S], hears: Vocabulary[R]) -> None:
         self.connection = connection

@@ -70,7 +70,7 @@ Coordinator = Wire[FromWorker, ToWorker]
 
 
 class _Questions:
-    """Requests of this process's threads that the coordinator is to record before they go on."""
+    """Intents of this process's threads that the coordinator must record before they go on."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -93,7 +93,7 @@ class _Questions:
             self._waiting.pop(number).put(recorded)
 
     def close(self) -> None:
-        """Tell whoever waits, and whoever asks from now on, that nobody answers any more."""
+        """Refuse all waiting and all later questions: nobody answers any more."""
         with self._lock:
             self._closed = True
             for answer in self._waiting.values():
@@ -102,7 +102,7 @@ class _Questions:
 
 
 class _Exchanges:
-    """Tells now and then, whatever thread asks, what this process exchanged and used."""
+    """Reports from time to time what this process exchanged and used; for all threads."""
 
     def __init__(self, traffic: Callable[[], Sequence[EndpointTraffic]]) -> None:
         self._traffic = traffic
@@ -150,7 +150,7 @@ class _Outbox:
 
 
 def main(descriptor: int, factory: str) -> None:
-    """Serve one coordinator until it says close or goes away."""
+    """Serve one coordinator until it sends `Close` or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     confine()
@@ -213,7 +213,7 @@ def _made(factory: str) -> Factory:
 
 
 def _listen(wire: Coordinator, orders: Orders, questions: _Questions, service: Service) -> None:
-    """Take what the coordinator says until it says close; end at once when it is gone."""
+    """Receive messages until the coordinator sends `Close`; end at once when it is gone."""
     while True:
         try:
             messages = wire.receive()

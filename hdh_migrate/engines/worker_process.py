@@ -1,4 +1,4 @@
-"""A worker process as who started it sees it; `worker.py` is what runs in it."""
+"""A worker process as seen by the engine that started it; `worker.py` is what runs in it."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class WorkerProcess:
         self.ready = False
 
     def say(self, word: Pause | MakeRoom) -> None:
-        """Tell it something that it need not hear."""
+        """Send it a message that may be lost."""
         with suppress(OSError):  # it died; receipts() will say so
             self.wire.send(word)
 
     def innocent(self) -> str | None:
-        """Return why it ended through no fault of its orders, None if that is not known."""
+        """Return a cause for its end other than its orders; None if none is known."""
         status = self.process.returncode
         if status == STARVED:
             return "this machine gives a worker process no more memory, threads or files"

@@ -65,8 +65,8 @@ IDLE_GRACE_SECONDS = 30.0
 class Engines:
     """Keeps one role's engine at a time and replaces a stopped one.
 
-    The processes of one role are gone before those of the other start, so that two roles take no
-    more of the machine than one (docs/decisions/0033-movers-and-provers.md).
+    The processes of one role end before those of the other start, so that two roles need no more
+    memory and CPU than one (docs/decisions/0033-movers-and-provers.md).
     """
 
     def __init__(self, make: Callable[[Role], Engine]) -> None:
@@ -76,7 +76,7 @@ class Engines:
         self.traffic: list[EndpointTraffic] = []
 
     def get(self, role: Role) -> Engine:
-        """Return the engine of a role, in the place of any other; nothing may be under way."""
+        """Return the engine of a role, ending any other one; no order may be under way."""
         if role is not self._role:
             self.drop(grace=IDLE_GRACE_SECONDS)
         if self._engine is None:
@@ -149,21 +149,21 @@ class Context:
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 
     def wrote(self, stored: Stored) -> bool:
-        """Say whether this ledger, or one whose objects are ours, put an object where it is."""
+        """Return whether this ledger, or one whose objects it took over, wrote a stored object."""
         tag = Tag.of(stored)
         return tag is not None and (tag.ledger == self.run_tag or tag.ledger in self.adopted)
 
     def demand_writer(self) -> None:
-        """Demand that nobody else writes at the target by now, as far as is known without asking.
+        """Check, without a request, that no other ledger is known to write at the target.
 
         Raises:
-            Fenced: somebody does.
+            Fenced: another ledger does.
         """
         if (lost := self.fence.lost) is not None:
             raise lost
 
     def about(self, entry: Entry, dataset: DatasetRow) -> ItemFields:
-        """Return what orders say of an entry: with what the target can keep beside the bytes.
+        """Return the description of an entry for orders: what the target can keep beside the bytes.
 
         The source's MD5 is left out where the plan says to ignore it.
         """

@@ -1,8 +1,8 @@
-"""Keep an engine busy and apply its receipts, until nothing is left or somebody says stop.
+"""Keep an engine busy and apply its receipts, until nothing is left or the run must stop.
 
-The coordinator is this one thread. Whatever ends a run early ends it the same way: workers are
-asked to return what they have not begun, receipts of what they had begun are applied, the ledger
-is committed, and only then the reason is raised.
+All of this happens in the coordinator's one thread. Every early end is the same: workers return the
+orders that they have not begun, receipts for those begun are applied, the ledger is committed, and
+only then the reason is raised.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def unasked(receipt: ObjectReceipt) -> MigrateError:
 
 
 class Dispatcher:
-    """Drives one step of one batch; only one that is `sampled` leaves its pace in the ledger."""
+    """Drives one step of one batch; if `sampled`, its pace is recorded in the ledger."""
 
     def __init__(self, ctx: Context, batch: str, step: str, *, sampled: bool = True) -> None:
         self._ctx = ctx
@@ -122,21 +122,21 @@ class Dispatcher:
         bury: Bury,
         record: Recorder | None = None,
     ) -> None:
-        """Hand out orders to a role's workers until there are none and all came back.
+        """Hand out orders to a role's workers until there are none left and all are answered.
 
-        `apply` takes what came of each object, `bury` each order that a worker died with; `record`
-        makes durable what workers wait upon.
+        `apply` gets the receipt of each object, `bury` each order whose worker died; `record` makes
+        durable the intents that workers wait for.
 
         Raises:
             Interrupted: a signal.
             AuthFailed: a credential was refused and renewing it did not help.
-            Fenced: another ledger, or another copy of this one, writes at the target by now.
-            HeldUp: no window of the plan is open any more, or somebody paused the run.
-            LedgerBehind: the target holds what was moved with a newer copy of the ledger.
-            HostRefused: a host is not the right one (any more); what it was asked is to do again.
-            Transient: a store stayed away for longer than the budget.
-            TargetFull: the target takes no more bytes.
-            Starved: this machine gives no memory, threads or files to work with.
+            Fenced: another ledger, or another copy of this one, now writes at the target.
+            HeldUp: the plan's window has closed, or somebody paused the run.
+            LedgerBehind: the target holds objects that a newer copy of the ledger moved.
+            HostRefused: a host is not, or no longer, the right one; its orders must be repeated.
+            Transient: a store did not answer for longer than the retry budget.
+            TargetFull: the target accepts no more bytes.
+            Starved: this machine is out of memory, threads or files.
         """
         if role is Role.MOVE:
             self._ctx.fence.settle()
@@ -167,7 +167,7 @@ class Dispatcher:
             raise self._ending
 
     def advance(self, objects: int, size: int, *, of: int | None = None) -> None:
-        """Count what a receipt finished; what was counted of an object `of` before is in it."""
+        """Count finished objects and bytes; bytes counted before of object `of` are deducted."""
         if of is not None:
             size -= self._reading.pop(of, 0)
             self.under_way.ended(of)
@@ -177,7 +177,7 @@ class Dispatcher:
         self._ctx.progress.advance(objects, size)
 
     def found(self, size: int) -> None:
-        """Count what had arrived before this run began, which does not count for its pace."""
+        """Count bytes that had arrived before this run began; they do not count for its pace."""
         self._unreachable.clear()
         self._ctx.progress.advance(0, size)
 
@@ -244,7 +244,7 @@ class Dispatcher:
             self._deadline.look()
 
     def _read_on(self, receipt: ReadOn) -> None:
-        """Count how far an object is read; one that is read anew counts anew."""
+        """Count how far an object is read back; a restarted reading is counted from zero."""
         before = self._reading.get(receipt.id, 0)
         more = receipt.size - before
         self._reading[receipt.id] = receipt.size
@@ -279,10 +279,10 @@ class Dispatcher:
                 assert_never(receipt.reason)
 
     def _read_denied(self, receipt: Failed) -> None:
-        """End when nothing may be read back at all: else each object would become a finding.
+        """End the run if nothing may be read back at all: else each object would become a finding.
 
-        What the credential may do to a bucket does not show it. At a source many files may well be
-        somebody else's, so what is sent fails one by one.
+        The rights on the bucket do not show this beforehand. Only for reading back: at a source,
+        single files may well be unreadable, so in a transfer objects fail one by one.
         """
         if self._denied is None:
             return
@@ -300,14 +300,14 @@ class Dispatcher:
             self.end(error)
 
     def _not_reached(self, receipt: Returned) -> None:
-        """End when so many objects cannot be reached that it is their stores which are away."""
+        """End the run if so many objects are unreachable that their store must be down."""
         self._unreachable[receipt.id] = receipt.dataset
         many, asked = len(self._unreachable), set(self._unreachable.values())
         if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
             self.end(Transient(receipt.detail))
 
     def judged(self, receipt: ObjectReceipt) -> ObjectReceipt:
-        """Return the receipt, or a failure for an object whose trouble is its own.
+        """Return the receipt, or a failure if the trouble concerns this object alone.
 
         One object must not hold up the others: when it, or one part of it, has used up its retry
         budget twice while its stores are there, it becomes a finding, to be tried again by the next
@@ -351,7 +351,7 @@ class Dispatcher:
         )
 
     def end(self, reason: MigrateError) -> None:
-        """Let the run end early; the first reason counts."""
+        """Make the run end early; only the first reason is kept."""
         if self._ending is None:
             self._ending = reason
 
@@ -386,7 +386,7 @@ def number_of(receipt: ObjectReceipt) -> int | None:
 
 
 def _answers(check: Callable[[], object]) -> bool:
-    """Return whether a store answers at all; a refusal counts as an answer."""
+    """Return whether a store answers at all; a refusal is an answer, too."""
     try:
         check()
     except Permanent:

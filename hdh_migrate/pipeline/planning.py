@@ -1,7 +1,7 @@
-"""What a plan may expect of a target at the pace of both: pure arithmetic over limits and counts.
+"""Does a plan fit its target's limits, and how fast can it be? Pure arithmetic.
 
-Everything that a limit forbids is refused here or by `cutting`, so that no plan that is accepted
-can run into it; everything that is merely advised becomes a note.
+What a limit forbids is refused here or by `cutting`, so that no accepted plan can exceed a limit
+later; what is only advised against becomes a note.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SIZES = 1 << 60
 
 @frozen
 class PlannedPace:
-    """What a plan says of speed, all in bytes a second."""
+    """The rates that a plan states, in bytes a second."""
 
     connections: int
     bandwidth: int | None = None
@@ -83,7 +83,7 @@ def largest_part(limits: TargetLimits, *, header: int, sealed: bool) -> int:
 
 
 def connections_needed(limits: TargetLimits, pace: PlannedPace) -> int | None:
-    """Return how many connections the stated bandwidth takes; None when no number is known."""
+    """Return how many connections the stated bandwidth needs; None when no number is known."""
     if pace.bandwidth is None or limits.connection_bytes_per_second is None:
         return None
     return ceil(pace.bandwidth / limits.connection_bytes_per_second)
@@ -105,7 +105,7 @@ def problems(limits: TargetLimits, pace: PlannedPace, *, header: int, sealed: bo
 
 
 def notes(limits: TargetLimits, pace: PlannedPace) -> list[str]:
-    """Return what is worth knowing of a plan that is accepted."""
+    """Return notes on an accepted plan."""
     lines = []
     needed = connections_needed(limits, pace)
     if needed is not None and needed > pace.connections:
@@ -188,7 +188,7 @@ def seconds_at_least(
     limits: TargetLimits, pace: PlannedPace, *, size: int, writes: Mapping[str, int],
     reads: Mapping[str, int],
 ) -> float:  # fmt: skip
-    """Return the seconds that bytes and requests (by bucket) take at the very least."""
+    """Return a lower bound, in seconds, for moving these bytes and requests (by bucket)."""
     ceiling = pace.ceiling(limits)
     return max(
         size / ceiling if ceiling else 0.0,

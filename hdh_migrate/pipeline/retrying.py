@@ -1,7 +1,7 @@
-"""Try again, on one error class, for as long as the budget lasts, and never in a storm.
+"""Retry calls that raise `Transient`, with growing delays, until the retry budget is spent.
 
-A wait that a server asks for (Retry-After) holds back every thread that shares the gate, and is
-never longer than the budget: no reply may stop a run for longer than its operator allows.
+A wait that a server asks for (Retry-After) applies to all threads that share the `SharedPause`, and
+never exceeds the budget: no reply may stop a run for longer than its operator allows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SharedPause:
         return self._monotonic()
 
     def is_to_say(self) -> bool:
-        """Return whether people are to be told that something waits; then it counts as said."""
+        """Return whether to tell people that something waits; True only once for a wait."""
         now = self._monotonic()
         if self._said_at is not None and now - self._said_at < SAID_EVERY_SECONDS:
             return False

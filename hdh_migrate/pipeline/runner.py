@@ -1,4 +1,4 @@
-"""Run the steps of each batch in the plan's order; the story at its shortest."""
+"""Run the steps of each batch in the plan's order: the main loop of a run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NO_WISHES = Wishes()
 
 
 class Runner:
-    """Performs steps; run again after any crash, it converges to the same end."""
+    """Performs steps; run again after any crash, it converges to the same result."""
 
     def __init__(
         self,
@@ -141,17 +141,17 @@ class Runner:
 
     @contextmanager
     def _alone(self, batch: str) -> Iterator[None]:
-        """Let nothing but its own batch wait for what is wrong with its objects or places."""
+        """Confine an error in a batch's objects or places to that batch, so that others go on."""
         try:
             yield
         except (NotAsPlanned, ListingBroken) as error:
             self._refused[batch] = error
 
     def _demand_all(self, chosen: int) -> None:
-        """Tell at the end what could not be moved as planned, and that the others were looked at.
+        """Raise at the end for all batches that could not be moved; the others were processed.
 
         Raises:
-            NotAsPlanned, ListingBroken: some could not; all that is wrong is told at once.
+            NotAsPlanned, ListingBroken: some could not; one error lists all problems.
         """
         errors = list(self._refused.values())
         if len(errors) < chosen and errors:
@@ -203,7 +203,7 @@ class Runner:
     def _demand_listed(
         self, chosen: Sequence[BatchOrder], steps: Sequence[Step], selected: Sequence[str]
     ) -> None:
-        """Refuse steps of what nobody has listed to the end: they would do nothing, or too much.
+        """Refuse steps for batches without a finished inventory: they would do nothing or too much.
 
         Raises:
             Refused: a selected batch has no finished inventory, or none of them has.
@@ -232,7 +232,7 @@ class Runner:
         return any(lines)
 
     def _perform(self, step: Callable[[Context, str], None], batch: str) -> None:
-        """Perform one step; when a credential is refused, look once more whether it was renewed."""
+        """Perform one step; if a credential is refused, reload it once, as it may be renewed."""
         while True:
             try:
                 step(self._ctx, batch)
@@ -328,7 +328,7 @@ class Runner:
         inventory.demand(batch)
 
     def _is_followed(self, batch: str) -> bool:
-        """Return whether a batch's source is to be listed again; who names it learns why not."""
+        """Return whether a batch's source is to be listed again; if it is named, note why not."""
         stage = standing(self._ctx.ledger.cutovers(), batch).stage
         if self._named or stage in BEFORE_SWITCH:
             return True  # and where it was named and is not, the refresh says what can be done
@@ -357,12 +357,12 @@ def _why(batch: str, error: NotAsPlanned | ListingBroken) -> list[str]:
 
 
 def _batch_of(batch: str) -> str:
-    """Return how everything begins that is said of why a batch waits."""
+    """Return the common beginning of all messages about why a batch waits."""
     return f"batch {batch} "
 
 
 def _needs(batch: str) -> str:
-    """Return how everything begins that is said of what a batch needs."""
+    """Return the common beginning of all messages about what a batch needs."""
     return f"{_batch_of(batch)}needs batch "
 
 

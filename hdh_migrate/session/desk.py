@@ -1,4 +1,4 @@
-"""The desk of one command: a plan, where its state lives, who watches, and who does the work."""
+"""The desk of one command: plan, state folder, clock, progress output and engines."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Desk:
     ) -> Desk:
         """Read a plan and check all of it that can be checked offline.
 
-        `engines` and `sources` are the kinds that it may name, by default ours. `dry` is for who
-        changes nothing: what others could exchange is then a note, as it is in a rehearsal.
+        `engines` and `sources` are the kinds that it may name, by default ours. `dry` is for verbs
+        that change nothing: files that others could replace are then a note, as in a rehearsal.
 
         Raises:
             PlanInvalid: with every problem at once.
@@ -175,7 +175,7 @@ class Desk:
             raise
 
     def demand_agreed(self) -> None:
-        """Demand that no waiver opens the gate which the journal does not let count.
+        """Refuse if a waiver would open the gate that is not valid by the journal.
 
         Raises:
             Refused: one would; nothing was contacted.
@@ -199,9 +199,9 @@ class Desk:
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-        It writes at the target where `fencing` says that it may; without one nothing. Windows and
-        pauses hold up who `obeys` them; `shut` says, each hour, why the target may not be spoken to
-        any more. What is `dry` writes nothing into the ledger or beside it.
+        It writes at the target only as `fencing` allows; without a fencing, never. Windows and
+        pauses apply if it `obeys` them; `shut` returns, each hour, why the target may no longer be
+        contacted. With `dry` it writes nothing into the ledger or beside it.
         """
         from hdh_migrate.pipeline.fences.held_fence import NoFence
         from hdh_migrate.pipeline.pace.course import Course
@@ -246,7 +246,7 @@ class Desk:
         )
 
     def retrying(self) -> Retrying:
-        """Return how one verb tries again what may work later."""
+        """Return the retry policy of one verb."""
         from hdh_migrate.wiring.context import retrying
 
         return retrying(self.loaded.plan, self.clock, self.stop)

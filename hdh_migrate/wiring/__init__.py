@@ -1,6 +1,6 @@
-"""Composition root: from a plan to the objects that carry it out. Kinds are rows in tables.
+"""Composition root: builds the adapters of a plan. Kinds are rows in tables.
 
-SDKs are imported when their kind is used, never before; so are the parts of this package, for a
+SDKs are imported when their kind is used, never before; so are the parts of this package, because a
 worker process needs few of them, and `status` hardly more.
 """
 

@@ -1,4 +1,4 @@
-"""The second listing in a process of its own: what that is sent, and what becomes of its answer."""
+"""The second listing in a separate process: what it is sent, and how its answer is used."""
 
 from __future__ import annotations
 

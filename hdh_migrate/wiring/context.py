@@ -37,7 +37,7 @@ RUN_TAG = "run_tag"
 
 
 def retrying(plan: Plan, clock: Clock, stop: threading.Event) -> Retrying:
-    """Return how one verb tries again what may work later."""
+    """Return the retry policy of one verb."""
     pause = SharedPause(clock.monotonic, stop)
     return Retrying(budget=plan.limits.retry_budget_seconds, pause=pause, halt=stop)
 

@@ -1,4 +1,4 @@
-"""What one worker process holds: the sides that its role works at, and no other.
+"""What one worker process holds: the adapters that its role needs, and no others.
 
 Which those are stands in one place, `workers.reach`: what is sent follows from it, what is opened
 follows from what was sent, and so do the secrets that a process is given at all

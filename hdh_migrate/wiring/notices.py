@@ -1,4 +1,4 @@
-"""Who is notified: one row for each kind of channel that a plan may name."""
+"""Opens the channels of notices: one row for each kind that a plan may name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What consumers follow to the data: one row for each kind of pointer."""
+"""Opens pointers: one row for each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source that could not be opened, for those who read nothing there."""
+"""A placeholder for a source that could not be opened, for verbs that do not read it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hdh_migrate.errors import KeyUnavailable
 
 
 class UnopenedSource:
-    """Says why it could not be opened to whoever asks it for anything after all."""
+    """Raises the reason why it could not be opened on every call."""
 
     def __init__(self, why: KeyUnavailable) -> None:
         self._why = why

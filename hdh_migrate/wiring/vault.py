@@ -1,4 +1,4 @@
-"""Where a plan's references become secrets, for the one call that needs each."""
+"""Resolves a plan's references to secrets, for the one call that needs each."""
 
 from __future__ import annotations
 

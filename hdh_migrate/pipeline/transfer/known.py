@@ -1,9 +1,9 @@
 """Before anything is sent: does the target hold attempts of this migration that the ledger lacks?
 
-Then the ledger is an old copy, or made anew after another one was lost, and would send again, over
-what is there, what was verified since. A few objects are asked for, those that would be sent first:
-an old copy goes on where a newer one went on. Of every other object the worker that sends it finds
-out by itself, and the run ends.
+If so, the ledger is an old copy, or a new one made after another was lost, and would overwrite
+objects that were verified since. Only the objects that would be sent first are checked here,
+because a newer copy continued from the same point. For every other object the worker that sends it
+finds out, and the run ends.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def demand_known(ctx: Context, dataset: DatasetRow, entries: Iterable[Entry]) ->
 
 
 def demand_adopted(ctx: Context, batch: str) -> None:
-    """Demand that no adoption of a batch was begun and not ended: half of it would be sent again.
+    """Refuse a batch whose adoption is unfinished: the rest of it would be sent again.
 
     Raises:
         LedgerBehind: one was.
@@ -92,9 +92,9 @@ def waiting(ctx: Context, dataset: DatasetRow) -> list[Entry]:
 
 
 def knows(ctx: Context, number: int, attempt: int, stored: Stored) -> bool:
-    """Say whether a ledger that has made so many attempts at an object knows what is there.
+    """Return whether a ledger with this many attempts at an object can have written what is there.
 
-    It knows all that is not of this migration: that is somebody else's.
+    True also for an object that is not of this migration: it is somebody else's.
 
     Raises:
         Fenced: it is of a later epoch than ours.

@@ -79,7 +79,7 @@ STAGE = 0
 
 
 class UploadStage(Enum):
-    """Which order of a large object comes next."""
+    """The next kind of order for a large object."""
 
     BEGIN = auto()
     RESUME = auto()
@@ -191,7 +191,7 @@ class Large:
     # --- receipts ------------------------------------------------------------------------------
 
     def seals(self, intent: SealIntent) -> bool:
-        """Write down what is about to be sealed; False for what nobody waits for any more."""
+        """Record what is about to be sealed; False if the attempt is no longer current."""
         big = self._waits_for(intent)
         return (
             big is not None
@@ -204,7 +204,7 @@ class Large:
         return big if big is not None and receipt.attempt == big.entry.attempt else None
 
     def apply(self, receipt: ObjectReceipt) -> None:
-        """Write down what came of an object, its part or stage, unless nobody waits for it."""
+        """Record the receipt of an object, part or stage, unless its attempt is not current."""
         big, token = self._waits_for(receipt), number_of(receipt) or STAGE
         if big is None:
             return
@@ -321,10 +321,10 @@ class Large:
             self._ends.take(big.entry, receipt)
 
     def _keeps(self, big: Big, code: Code) -> bool:
-        """Say whether what has arrived of an object that fails is worth more than a clean target.
+        """Return whether to keep the parts of a failing object for the next run.
 
-        What asks for other bytes or another key begins anew in any case. An upload that cannot be
-        gone on with (`resume`) is given up, and so is one whose completion was not understood.
+        Not if the failure means that other bytes or another key will be needed. An upload that
+        cannot be resumed is given up, and so is one whose completion had an unclear result.
         """
         most = self._ctx.limits.max_open_uploads
         room = KEPT_MAX if most is None else min(KEPT_MAX, most - self._at_once)
@@ -362,9 +362,9 @@ class Large:
         self._ends.failed(big.entry, Code.UPLOAD_DROPPED, Verdict.UNVERIFIABLE, detail)
 
     def _source_has(self, big: Big) -> bool:
-        """Return whether the source may still have the object: what is gone may be the upload.
+        """Return whether the source may still have the object: perhaps only the upload is gone.
 
-        Who cannot be asked has not said that it is gone; whoever sends it anew finds out.
+        True also if the source does not answer; the next attempt finds out.
         """
         ctx, route = self._ctx, self._ctx.route(big.dataset)
         try:

@@ -104,7 +104,7 @@ class Small:
         return kind.fresh(dataset, entry)
 
     def apply(self, receipt: ObjectReceipt) -> None:
-        """Write down what came of an object, unless nobody waits for it any more."""
+        """Record the receipt of an object, unless its attempt is no longer current."""
         entry = self._queue.landed(receipt)
         if entry is None:
             return

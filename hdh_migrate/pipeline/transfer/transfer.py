@@ -1,7 +1,7 @@
 """Move every listed object of a batch: intents, orders, receipts.
 
-Small objects travel in orders of many (`small`); a large one is a little story of its own
-(`large`). What may go wrong with either ends the same way (`ends`).
+Small objects are sent many to an order (`small`); each large object takes several orders (`large`).
+Failures of both are handled in `ends`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hdh_migrate.receipts import Lost, ObjectReceipt, PartSent, Returned, Return
 
 
 class Transfer:
-    """Performs the transfer of one batch; run again, it converges to the same end."""
+    """Performs the transfer of one batch; run again, it converges to the same result."""
 
     def __init__(self, ctx: Context, batch: str, *, again: bool = True) -> None:
         """Prepare; unless `again` is false, what failed before is tried again."""
@@ -125,7 +125,7 @@ class Transfer:
             self._ctx.ledger.drop_upload(entry.id)
 
     def _goes_on(self, entry: Entry) -> bool:
-        """Go on with an object that was under way when the last run ended; False: anew."""
+        """Resume an object that was under way when the last run ended; False: start it again."""
         ledger = self._ctx.ledger
         upload = ledger.upload(entry.id) if entry.parts else None
         if upload is not None and upload.attempt == entry.attempt:
@@ -148,7 +148,7 @@ class Transfer:
         return None
 
     def _record(self, asked: Sequence[SealIntent]) -> list[bool]:
-        """Make durable what is about to be sealed; False for what nobody waits for any more."""
+        """Make durable what is about to be sealed; False if the attempt is no longer current."""
         answers = [self._large.seals(intent) for intent in asked]
         self._dispatch.commit()
         return answers
@@ -162,7 +162,7 @@ class Transfer:
         self._small.apply(receipt)
 
     def _lost(self, lost: Lost) -> None:
-        """A worker died with this order; who dies with the same object again leaves it out."""
+        """Handle an order whose worker died; an object that kills workers again is left out."""
         for back in Returned.all_of(lost.order, ReturnReason.LOST, DIED):
             fatal = self._deaths.fatal(back.id, lost)
             self._apply(died(back) if fatal else back)

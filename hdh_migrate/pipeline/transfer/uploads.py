@@ -53,10 +53,10 @@ def is_elsewhere(routes: Iterable[Route], route: Route, upload: Upload) -> bool:
 
 
 def tell_others(ledger: Ledger, dataset: DatasetRow, begun: Sequence[str]) -> None:
-    """Have a note say how many uploads of others stand open in a dataset's place, and since when.
+    """Keep a note of how many uploads of others are open in a dataset's place, and since when.
 
-    Nobody but people can know whose they are: a ledger that was put back, or made anew, takes what
-    it had begun itself for somebody else's. With none, no note stands any more.
+    Only people can tell whose they are: a restored or new ledger takes uploads that an earlier one
+    began for somebody else's. If there are none, the note is closed.
     """
     detail = None
     if begun:

@@ -1,8 +1,8 @@
 """Give every sent object of a batch its verdict, from bytes that are read back.
 
-Who reads back does not hold the source (unless the plan says to read it again for each object). A
+Provers have no access to the source (unless the plan says to read it again for each object). A
 large object whose bytes do not have the MD5 that the source claims is therefore set aside, and its
-source is asked by who moves objects.
+source is asked by the movers.
 """
 
 from __future__ import annotations

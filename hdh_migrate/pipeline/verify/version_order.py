@@ -1,4 +1,4 @@
-"""The target's own list of versions, held against the ledger: nothing out of order, nothing else.
+"""Compare the target's list of versions with the ledger: same order, and nothing else between.
 
 Verify reads every version by its id, which does not say where it stands. So when a dataset with all
 versions was read back, the target lists its versions, and those of each name must stand in the
@@ -35,14 +35,14 @@ MISPLACED: Final = "its versions do not stand at the target in the order of the 
 
 
 def ready(route: Route, kind: str) -> str:
-    """Return what the ledger calls what may be sent now: of versions, what comes next of a name."""
+    """Return the to-do query for what may be sent now: of versions, the next one of each name."""
     return f"ready_{kind}" if route.every_version else kind
 
 
 def demand_bare(ctx: Context, dataset: DatasetRow) -> None:
-    """Demand of a target that it keeps versions, and has none yet under a dataset's names.
+    """Check that a target keeps versions, and has none yet under a dataset's names.
 
-    Asked before the first write: nothing can ever be put beneath a version that is there.
+    Called before the first write: no version can be inserted below an existing one.
 
     Raises:
         Refused: it keeps none, or has some.
@@ -71,7 +71,7 @@ def demand_bare(ctx: Context, dataset: DatasetRow) -> None:
 
 
 def set_aside(ctx: Context, dataset: DatasetRow) -> None:
-    """End in a finding what waits for a version that could not be sent; it is tried with that one.
+    """End with a finding the versions that wait for a failed one; they are retried with it.
 
     Called when nothing is under way and everything was sent that could be.
     """

@@ -1,7 +1,7 @@
 """`perform(order)`: the one unit of work, the same for every engine.
 
 Whatever happens to an object becomes a receipt: done, a finding, or returned untouched. Nothing
-a store does can make this raise; only faults of our own do.
+that a store does makes this raise; only bugs of our own do.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ ALIKE = MIB
 
 
 class Performer:
-    """Performs the orders for which its toolbox has the sides; safe to call from many threads."""
+    """Performs those orders for which its toolbox has the adapters; thread-safe."""
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box

@@ -1,4 +1,4 @@
-"""Read, seal and store what a transfer sends: small objects whole, and the frame of large ones.
+"""Read, seal and store small objects; begin and complete the uploads of large ones.
 
 parts.py sends the parts. SHA-256 of the plaintext and of the stored bytes are taken while the bytes
 are in cache. An object sent in one PUT gets its digest here; of a multipart object each part does,

@@ -90,7 +90,7 @@ class Route:
 
 @frozen
 class Toolbox:
-    """Everything that performs orders shares; a side that is None is none of this process's."""
+    """What all orders of one process share; a side that is None is not open in this process."""
 
     source: Source | None
     reader: TargetReader | None

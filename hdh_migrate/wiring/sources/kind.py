@@ -26,7 +26,7 @@ S = TypeVar("S", bound="SourceSection")
 
 
 class CredentialClaims(Protocol):
-    """What a credential says of itself, without anybody being asked."""
+    """What a credential itself says, such as its end, without a request."""
 
     @property
     def called(self) -> str:
