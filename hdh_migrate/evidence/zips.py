@@ -19,13 +19,23 @@ MAGIC: Final = b"PK"
 _LOCAL: Final = struct.Struct("<4sHHH4xIIIHH")
 """The header before an entry: its magic, what unpacks it, flags, packing, checksum, sizes, and the
 lengths of what follows."""
+_CENTRAL: Final = struct.Struct("<4s24xHHH12x")
+"""An entry of the directory: its magic, and the lengths of what follows."""
+_END: Final = struct.Struct("<4sHHHHIIH")
+"""The end: its magic, its disk and the directory's, entries here and in all, bytes and place of the
+directory, and the length of a comment."""
+_LONG_END: Final = struct.Struct("<4sQ4xIIQQQQ")
+"""The same with longer numbers, which stands before it; its second number is its own length."""
+_LOCATOR: Final = struct.Struct("<4sIQI")
+"""Between these two: where the long one is."""
+_SMALL, _LARGE = 0xFFFF, 0xFFFFFFFF
 _NEWEST: Final = 45
 """The version of the format that its long form needs; of what needs a later one some programs leave
 an entry out."""
 _SIZES_FOLLOW: Final = 8
 _LOCKED: Final = 0x2041
 """The flags of what takes a password."""
-_ELSEWHERE: Final = 0xFFFFFFFF
+_ELSEWHERE: Final = _LARGE
 _DESCRIPTORS: Final = {12, 16, 20, 24}
 """Bytes of the sizes that may follow an entry: with or without their own magic, 4 or 8 each."""
 _PIECE: Final = 1 << 16
@@ -56,6 +66,39 @@ def demand_plain(file: IO[bytes], archive: zipfile.ZipFile) -> None:
         at = end
     if at != archive.start_dir:
         raise zipfile.BadZipFile("something that the directory does not list")
+    _demand_end(file, at, len(listed))
+
+
+def _demand_end(file: IO[bytes], begin: int, many: int) -> None:
+    """Demand that directory and file end as they say, with nothing behind.
+
+    Who finds an end that does not add up looks for an earlier one, which may stand in an entry.
+    """
+    at = begin
+    for _ in range(many):
+        file.seek(at)
+        magic, *lengths = _CENTRAL.unpack(file.read(_CENTRAL.size))
+        if magic != b"PK\1\2":
+            raise zipfile.BadZipFile("a directory that ends before its end")
+        at += _CENTRAL.size + sum(lengths)
+    file.seek(at)
+    rest = file.read(_LONG_END.size + _LOCATOR.size + _END.size + _SMALL + 1)
+    true = (0, 0, many, many, at - begin, begin)
+    is_long = rest.startswith(b"PK\6\6")
+    if is_long:
+        _, own, *told = _LONG_END.unpack_from(rest)
+        places = _LOCATOR.unpack_from(rest, _LONG_END.size)
+        if own != _LONG_END.size - 12 or (*told,) != true or places != (b"PK\6\7", 0, at, 1):
+            raise zipfile.BadZipFile("an end that does not add up")
+        rest = rest[_LONG_END.size + _LOCATOR.size :]
+    magic, *told, comment = _END.unpack_from(rest)
+    most = (_SMALL,) * 4 + (_LARGE,) * 2
+    adds_up = all(
+        one == right or (is_long and one == full)
+        for one, right, full in zip(told, true, most, strict=True)
+    )
+    if not adds_up or magic != b"PK\5\6" or len(rest) != _END.size + comment:
+        raise zipfile.BadZipFile("an end that does not add up")
 
 
 def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
@@ -72,6 +115,8 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
     other = (flags ^ info.flag_bits) & (_SIZES_FOLLOW | _LOCKED)
     if magic != b"PK\3\4" or packing != info.compress_type or other:
         raise zipfile.BadZipFile("an entry that is another one in the directory")
+    if "\0" in info.orig_filename:
+        raise zipfile.BadZipFile("a name of which some programs read the beginning alone")
     if max(needed, info.extract_version) > _NEWEST:
         raise zipfile.BadZipFile("an entry that not every program unpacks")
     if flags & _SIZES_FOLLOW:

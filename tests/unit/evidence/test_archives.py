@@ -246,14 +246,15 @@ def told_otherwise(folder: Path, out: Path, magic: bytes, at: int, value: int) -
     return bytes(whole)
 
 
-def renamed_zip(folder: Path, out: Path, kind: int = 0x7075) -> bytes:
-    """Zip a folder; an extra field gives the summary the name of the findings."""
+def renamed_zip(folder: Path, out: Path, kind: int = 0x7075, behind: str = "") -> bytes:
+    """Zip a folder; an extra field, or what is `behind` its name, gives the summary another one."""
     said = b"\1" + zlib.crc32(b"summary.json").to_bytes(4, "little") + b"findings.jsonl"
     with zipfile.ZipFile(out, "w") as archive:
         for file in sorted(folder.iterdir()):
             info = zipfile.ZipInfo(file.name)
             if file.name == "summary.json":
-                info.extra = struct.pack("<HH", kind, len(said)) + said
+                info.extra = b"" if behind else struct.pack("<HH", kind, len(said)) + said
+                info.filename += behind
             archive.writestr(info, file.read_bytes())
     return out.read_bytes()
 
@@ -294,7 +295,7 @@ def said(word: str, value: object) -> bytes:
 
 
 SCRIPT = b"<script>"
-LOCAL, LISTED = b"PK\3\4", b"PK\1\2"
+LOCAL, LISTED, ENDS = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 AMBIGUOUS: dict[str, Pack] = {
     "a zip with an entry that some programs leave out": lambda good, _, out: told_otherwise(
         good, out, LISTED, 6, 0x20
@@ -322,6 +323,19 @@ AMBIGUOUS: dict[str, Pack] = {
     ),
     "a zip with a file behind the end of another one": lambda good, forged, out: streamed_zip(
         good, plain_zip(forged, out / "b.zip")
+    ),
+    "a zip with something behind its end": lambda good, _, out: (
+        plain_zip(good, out / "a.zip") + b"x"
+    ),
+    "a zip whose comment is shorter than it says": lambda good, _, out: told_otherwise(
+        good, out, ENDS, 20, 1
+    ),
+    "a zip of which some read one file less": lambda good, _, out: told_otherwise(
+        good, out, ENDS, 10, 1
+    ),
+    "a zip on another disk": lambda good, _, out: told_otherwise(good, out, ENDS, 4, 1),
+    "a zip with a name that only some read to its end": lambda good, _, out: renamed_zip(
+        good, out / "a.zip", behind="\0/../x"
     ),
     "a tar behind the end of a tar": lambda good, forged, _: plain_tar(good) + plain_tar(forged),
     "a zip with another name beside an entry's": lambda good, _, out: renamed_zip(
@@ -371,11 +385,18 @@ def test_an_archive_that_others_unpack_otherwise_is_refused(
 
 
 @pytest.mark.slow
-def test_archives_of_other_makers_are_taken(made: tuple[Path, Signer], tmp_path: Path) -> None:
+def test_archives_of_other_makers_are_taken(
+    made: tuple[Path, Signer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, key = made
     path = tmp_path / "bundle"
+    with zipfile.ZipFile(zipped(folder, tmp_path / "told.zip"), "a") as archive:
+        archive.comment = b"told"
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)  # so that it has a long end
+    long = plain_zip(folder, tmp_path / "long.zip")
+    assert b"PK\6\6" in long
     for content in (
-        streamed_zip(folder), plain_zip(folder, tmp_path / "a.zip"), plain_tar(folder),
+        streamed_zip(folder), long, (tmp_path / "told.zip").read_bytes(), plain_tar(folder),
         plain_tar(folder, ends=False), plain_tar(folder) + bytes(20 * 512),
         lzma.compress(plain_tar(folder)), bz2.compress(plain_tar(folder)),
         gzip.compress(plain_tar(folder)[:5000]) + gzip.compress(plain_tar(folder)[5000:]),
