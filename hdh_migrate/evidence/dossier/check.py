@@ -132,9 +132,10 @@ def _signed(
         envelope = json.loads(_read(folder / ENVELOPE))
         payload = verify_envelope(envelope, keys, threshold)
         statement = json.loads(payload)
+        spelled = canonical_json(statement)
     except (ValueError, RecursionError, AttributeError, TypeError):
         raise EvidenceDamaged(f"{ENVELOPE}: not a signed statement") from None
-    if not isinstance(statement, dict) or canonical_json(statement) != payload:
+    if not isinstance(statement, dict) or spelled != payload:
         raise EvidenceDamaged(f"{ENVELOPE}: the statement is not canonical JSON")
     return statement, [key for key in keys if is_signed_by(envelope, key)]
 

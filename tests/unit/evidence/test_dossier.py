@@ -237,6 +237,15 @@ def test_nothing_of_it_can_be_changed(
         check_dossier(folder, [signer.verifier], 1, CODE)
 
 
+@pytest.mark.parametrize("payload", [b"null", b'{"a":1e400}', b'{"a":NaN}', b"[" * 9000, b"{}"])
+def test_what_was_signed_and_is_no_dossier_is_refused(
+    tmp_path: Path, signer: Signer, payload: bytes
+) -> None:
+    (tmp_path / ENVELOPE).write_text(json.dumps(signer.sign(STATEMENT_TYPE, payload)))
+    with pytest.raises(EvidenceDamaged):
+        check_dossier(tmp_path, [signer.verifier], 1, CODE)
+
+
 def test_a_page_that_was_changed_or_is_missing_is_noticed(tmp_path: Path, signer: Signer) -> None:
     folder = written(tmp_path / "d", signer, facts(*season(3)))
     page = folder / page_name("en")
