@@ -12,7 +12,7 @@ import yaml
 from hdh_migrate.errors import Exit
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.policy.cluster_keys import checks, problems
-from tests.support.command import command
+from tests.support.inside import inside as command
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.sealing.keys import new_pair
 from tests.cli.test_cli import Desk, document
-from tests.support.command import command
 from tests.support.fixtures import Bucket
+from tests.support.inside import inside as command
 
 pytestmark = pytest.mark.live
 

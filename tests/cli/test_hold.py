@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import command
 from tests.support.filled import PLAN, with_ledger
+from tests.support.inside import inside as command
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from hdh_migrate.errors import Exit
-from tests.support.command import command
+from tests.support.inside import inside as command
 
 NEVER = (
     ".env", ".hdh-migrate/emc2/ledger.db", "evidence/manifest.jsonl", "evidence.checkpoint",

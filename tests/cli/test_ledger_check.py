@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from tests.support.command import command
 from tests.support.filled import CANARY, PLAN, with_ledger
+from tests.support.inside import inside as command
 from tests.unit.ledger.test_ledger import edited
 
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 from hdh_migrate.cli.app import app
 from hdh_migrate.cli.menu import Leaf, Menu, Root
 from hdh_migrate.errors import Exit
-from tests.support.command import command
+from tests.support.inside import inside as command
 
 
 @pytest.fixture

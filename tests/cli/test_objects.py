@@ -16,8 +16,8 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
 from hdh_migrate.telemetry import SystemClock
-from tests.support.command import command
 from tests.support.filled import CANARY, PLAN, listed, with_ledger
+from tests.support.inside import inside as command
 
 
 @pytest.fixture

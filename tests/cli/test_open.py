@@ -16,8 +16,8 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.grants import pack
 from hdh_migrate.sealing.keys import new_pair
 from tests.support import lies
-from tests.support.command import command
 from tests.support.granted import GrantedSite
+from tests.support.inside import inside as command
 from tests.support.proxy import Proxy
 from tests.support.strict_s3 import StrictS3
 

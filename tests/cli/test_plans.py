@@ -19,8 +19,8 @@ from hdh_migrate.demo.servers import Azurite, S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
-from tests.support.command import command as started
 from tests.support.fixtures import ProxyTo, s3_client
+from tests.support.inside import inside as started
 from tests.support.sftp import section_of
 from tests.support.ssh import SshServer, openssh
 

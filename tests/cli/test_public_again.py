@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from tests.support.command import command
+from tests.support.inside import inside as command
 
 SECRET = {"PHRASE": "mulberry canteen 87 lattice"}
 PHRASE = ("--passphrase-from", "env:PHRASE")

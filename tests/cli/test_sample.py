@@ -12,8 +12,8 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from tests.cli.test_cli import Desk
-from tests.support.command import command as started
 from tests.support.fixtures import Bucket
+from tests.support.inside import inside as started
 
 pytestmark = pytest.mark.live
 

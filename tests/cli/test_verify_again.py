@@ -7,7 +7,7 @@ import os
 import pytest
 
 from hdh_migrate.errors import Exit
-from tests.support.command import command as started
+from tests.support.inside import inside as started
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from tests.live.test_as_of import put
 from tests.live.test_beside import change
 from tests.live.test_fidelity import notes
 from tests.live.test_fidelity_strict import job_of
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_blob import CONTAINER, StrictBlob
 from tests.support.strict_s3 import Manner, StrictS3
 

@@ -12,7 +12,7 @@ from hdh_migrate.sealing.keys import new_pair
 from tests.live.test_all_versions import bucket, everything, held, put
 from tests.live.test_beside import change
 from tests.live.test_fidelity_strict import job_of
-from tests.support.command import command as started
+from tests.support.inside import inside as started
 from tests.support.strict_blob import StrictBlob
 from tests.support.strict_s3 import Manner, StrictS3
 

@@ -14,9 +14,9 @@ from tests.live.test_beside import change, from_blobs
 from tests.live.test_fidelity import notes
 from tests.live.test_fidelity_strict import job_of
 from tests.support.agreed import agreed
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import Container, s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_blob import CONTAINER, StoredBlob, StrictBlob
 from tests.support.strict_s3 import Manner, StrictS3
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -19,10 +19,10 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.look_again import look_again
 from tests.support import lies
 from tests.support.affair import SMALL, Affair, states
-from tests.support.command import command
 from tests.support.errand import BUCKET, errand
 from tests.support.fixtures import Bucket, s3_client
 from tests.support.here import HERE
+from tests.support.inside import inside as command
 from tests.support.proxy import Action, Upstream
 from tests.support.quiet import Notes
 from tests.support.site import Site

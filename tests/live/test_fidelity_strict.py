@@ -14,9 +14,9 @@ import pytest
 from tests.live.test_beside import change
 from tests.live.test_fidelity import lines, notes
 from tests.support.agreed import agreed
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_blob import CONTAINER, SAS, StrictBlob
 from tests.support.strict_s3 import Manner, StrictS3
 

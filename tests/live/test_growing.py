@@ -14,8 +14,8 @@ from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import FENCES
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.agreed import agreed
-from tests.support.command import command
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as command
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -16,9 +16,9 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
-from tests.support.command import command as started
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_s3 import StrictS3
 from tests.unit.evidence.test_bundle import predicate
 

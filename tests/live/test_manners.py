@@ -16,9 +16,9 @@ import pytest
 from hdh_migrate.model import FENCES, Step
 from hdh_migrate.targets import profiles
 from tests.support.agreed import agreed
-from tests.support.command import command
 from tests.support.errand import BIG, BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as command
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
 from tests.support.strict_s3.store import Version
 

@@ -22,9 +22,9 @@ import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
-from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.inside import inside as started
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

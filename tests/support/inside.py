@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 from subprocess import CompletedProcess
 
@@ -23,14 +24,16 @@ from tests.support.schemas import hold
 
 
 def inside(
-    *arguments: str, env: Mapping[str, str] | None = None, typed: str = ""
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, typed: str = ""
 ) -> CompletedProcess[str]:
     """Run `hdh-migrate` with these arguments to its end; `typed` is what it finds at stdin."""
     stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()), "utf-8")
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.StringIO()
     heard = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM, SIGHUP)}
     kept, handlers = dict(os.environ), logging.root.handlers[:]
+    folder = Path.cwd()
     put_back(kept if env is None else env)
+    os.chdir(cwd or folder)
     try:
         with redirect_stdout(out), redirect_stderr(err):
             cli.main(list(arguments), engines=HERE)
@@ -38,6 +41,7 @@ def inside(
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
+        os.chdir(folder)
         sys.stdin = stdin
         logging.root.handlers[:] = handlers
         put_back(kept)
