@@ -13,7 +13,7 @@ from tests.support import second_verifier
 from tests.support.days import shifted_clock
 from tests.support.finished import prepared
 from tests.support.narrow import files_of_at_most
-from tests.support.site import OLD, Site, moved
+from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -175,6 +175,25 @@ def test_a_change_of_terms_names_the_consent_that_it_takes(switched: Site) -> No
     assert switched.cli("status", switched.plan, "--check").code == 4
     switched.change(cutovers=[entry])
     switched.cli("status", switched.plan, "--check", expect=0)
+
+
+def test_a_monitor_is_told_when_somebody_moves_the_pointer_after_the_switch(switched: Site) -> None:
+    """A switch proves a moment; nothing of what came after it stood in the ledger."""
+
+    def told(value: str, expect: int) -> str:
+        switched.pointer = value
+        return switched.cli("status", switched.plan, "--check", expect=expect).out
+
+    assert "pointer" not in told(NEW, 0)
+    assert "its old value: consumers are not led to the target any more" in told(OLD, 4)
+    assert "another value: consumers are not led to the target any more" in told("elsewhere", 4)
+    (switched.folder / "pointer.json").unlink()
+    gone = switched.cli("status", switched.plan, "--check", expect=4).out
+    assert "there is no pointer any more" in gone
+    switched.pointer = NEW
+    switched.cutover("rollback", expect=0)
+    assert "pointer" not in told(OLD, 0)
+    assert "consumers are led to the target" in told(NEW, 4)
 
 
 def test_a_dry_run_ends_as_the_run_where_nobody_can_be_told(site: Site) -> None:

@@ -61,7 +61,7 @@ def status(
         return Exit.OK
     result = look()
     if check:
-        look.demand_newest(result)
+        look.ask_outside(result)
     lines = board.verdict_lines(result) if check else board.report(result)
     task.out.result(result, board.joined(lines))
     return Exit(result["check"]["exit"]) if check else Exit.OK
@@ -120,14 +120,18 @@ class StatusView:
         self._seen = path
         return found
 
-    def demand_newest(self, found: Status) -> None:
-        """Ask the target whether the ledger here is an older copy, for whoever goes by the code."""
+    def ask_outside(self, found: Status) -> None:
+        """Ask what no ledger shows: whether it is an older copy, and whether a pointer was moved."""
+        from hdh_migrate.session.verbs.led_elsewhere import led_elsewhere
         from hdh_migrate.session.verbs.older_copy import older_copy
 
+        lines = led_elsewhere(self._desk, self._batches)
         if (line := older_copy(self._desk)) is not None:
+            lines.append(line)
+        if lines:
             check = found["check"]
             check["exit"] = check["exit"] or int(Exit.FINDINGS)
-            check["why"] = [*check["why"], line]
+            check["why"] = [*check["why"], *lines]
 
     def measure(self, file: Path) -> None:
         """Write the numbers for Prometheus, of all batches."""

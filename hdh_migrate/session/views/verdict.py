@@ -28,8 +28,9 @@ MEANINGS: Final = {
     " while every window is closed. Or the last run did not come to its end, for a disk or the"
     " target was full, a store was away, or the machine gave no more",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
-    " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a run"
-    " without a word for two hours, a clock behind the journal's last event",
+    " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a"
+    " pointer that somebody set since its cutover, or that cannot be read, a run without a word for"
+    " two hours, a clock behind the journal's last event",
     Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
 }
 """The exit codes of `status --check` in the table for operators."""
