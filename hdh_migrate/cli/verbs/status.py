@@ -121,7 +121,7 @@ class StatusView:
         return found
 
     def ask_outside(self, found: Status) -> None:
-        """Ask what no ledger shows: whether it is an older copy, and whether a pointer was moved."""
+        """Ask what no ledger shows: whether it is an older copy, and whether pointers moved."""
         from hdh_migrate.session.verbs.led_elsewhere import led_elsewhere
         from hdh_migrate.session.verbs.older_copy import older_copy
 
