@@ -45,10 +45,12 @@ def led_elsewhere(desk: Desk, batches: Sequence[str]) -> list[str]:
         return []
     with closing(desk.read_ledger()) as ledger:
         stories = standings(ledger.cutovers())
+    planned = {one.name for one in desk.loaded.plan.ordered_batches()}
     asked = [
         (batch, story, section)
         for (batch, track), story in stories.items()
         if track is Track.CUTOVER
+        and batch in planned
         and (not batches or batch in batches)
         and story.stage in _SWITCHED | FINAL | {CutoverStage.ROLLED_BACK}
         and (section := desk.loaded.plan.pointer(batch)) is not None

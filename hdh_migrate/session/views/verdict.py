@@ -24,14 +24,15 @@ MEANINGS: Final = {
     Exit.VERIFICATION_FAILED: "the target does not hold what was sent, or did not let it be read:"
     " an open finding says so",
     Exit.DRIFTED: "the source changed: an open finding says so",
-    Exit.STOPPED: "work is left that a run would do now, and no run is under way or waits; not"
-    " while every window is closed. Or the last run did not come to its end, for a disk or the"
-    " target was full, a store was away, or the machine gave no more",
+    Exit.STOPPED: "work is left that a run would do now, and no run is under way or waiting (not"
+    " reported while every window is closed). Or the last run did not finish because a disk or"
+    " the target was full, a store did not answer, or the machine was out of memory, threads or"
+    " files",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
     " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a"
-    " pointer that somebody set since its cutover, or that cannot be read, a run without a word for"
-    " two hours, a clock behind the journal's last event",
-    Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
+    " pointer that somebody set since its cutover, or that cannot be read, a run without progress"
+    " for two hours, a clock behind the journal's last event",
+    Exit.OK: "fine: nothing is left, or a run is under way, and nothing needs attention",
 }
 """The exit codes of `status --check` in the table for operators."""
 
