@@ -232,9 +232,9 @@ def test_a_line_that_a_full_disk_cut_short_stops_no_report(tmp_path: Path, bucke
     assert desk.run("run", str(desk.plan), "--until", "verify").returncode == Exit.OK
     first = desk.run("report", str(desk.plan), "--out", str(tmp_path / "first"))
     assert first.returncode == Exit.OK, first.stderr
-    kept = [*(tmp_path / ".hdh-migrate" / "essai").glob("*s.jsonl")]
-    assert {"statements.jsonl", "checkpoints.jsonl"} <= {one.name for one in kept}
-    for file in kept:
+    state = tmp_path / ".hdh-migrate" / "essai"
+    kept = [state / "statements.jsonl", state / "checkpoints.jsonl"]
+    for file in (*kept, state / "runs.jsonl"):
         with file.open("a") as torn:
             torn.write('{"at": "2026-11-')
 

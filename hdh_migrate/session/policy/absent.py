@@ -33,7 +33,7 @@ def told_all(loaded: LoadedPlan, environ: Mapping[str, str], error: KeyUnavailab
         names = ", ".join(lacking)
         error.hint = f"{error.hint}; the plan names {len(lacking)} that are not set: {names}"
     if any(name in said for name in gone):
-        also = "" if len(gone) == 1 else f"; {len(gone)} files are not there: {', '.join(gone)}"
+        also = "" if len(gone) == 1 else f"; all that is not there: {', '.join(gone)}"
         error.hint = f"{error.hint}; a plan's paths begin at its own folder, {loaded.base}{also}"
 
 
