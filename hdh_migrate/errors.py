@@ -140,8 +140,8 @@ class TooEarly(Refused):
     def __init__(self, message: str, *, until: float) -> None:
         super().__init__(
             message,
-            hint="nothing was done; run the same plan again then; `run --wait` waits for it by"
-            " itself",
+            hint="nothing was done; run the same plan again at that time, or let `run --wait` wait"
+            " for it",
         )
         self.until = until
 
@@ -340,7 +340,9 @@ class CommandFailed(Permanent):
     """A pointer's command ended badly; its `check` tells where the pointer stands."""
 
     exit_code = Exit.STOPPED
-    default_hint = "mend the command and run the same again; the pointer is read first"
+    default_hint = (
+        "fix the pointer's command, then give the same command again; the pointer is read first"
+    )
     journalled = "a program of the pointer ended badly; what it said is not kept"
 
 
@@ -551,4 +553,4 @@ class Starved(Stopped):
 class SwitchHeld(Stopped):
     """Somebody holds the switch; everything before it is done."""
 
-    default_hint = 'let go with "hdh-migrate hold PLAN --release", then run the same again'
+    default_hint = 'end the hold with "hdh-migrate hold PLAN --release", then run the same again'

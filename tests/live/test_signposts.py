@@ -69,7 +69,7 @@ def test_an_exchange_that_did_not_end_is_gone_on_with_by_its_own_ledger_alone(si
     (ended,) = (key for key in posts(client) if "/exchanged-" in key)
     client.delete_object(Bucket=NAME, Key=ended)  # as if it had been killed right before
     for plan in ("plan.yaml", "old.yaml"):
-        assert "did not come to its end" in adopt(site, plan, "new", expect=3)
+        assert "is not finished" in adopt(site, plan, "new", expect=3)
     executed(site, old="escrow", expect=0)  # the same command
     assert posts(client) == {ended, ended.replace("/exchanged-", "/exchanging-")}
     adopt(site, "plan.yaml", "new", expect=0)

@@ -38,7 +38,7 @@ def demand(scene: Scene, reasons: list[str]) -> None:
         raise Refused(
             f"batch {scene.batch} cannot be cut over yet",
             blockers=reasons,
-            hint="nothing was switched; mend these, then start again",
+            hint="nothing was switched; fix these, then start again",
         )
 
 

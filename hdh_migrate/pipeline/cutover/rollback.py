@@ -27,7 +27,7 @@ from hdh_migrate.results.switches import ConsumerWrites, PointerNow, Written
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
-_AGAIN = "mend this, then run the same command again"
+_AGAIN = "fix this, then run the same command again"
 
 
 def roll_back(scene: Scene) -> ConsumerWrites:
@@ -54,8 +54,8 @@ def restore(back: Back) -> None:
     if now.stage in FINAL:
         raise Refused(
             f"batch {back.batch} is {now.stage}: there is no way back by rollback",
-            hint="a finalized cutover is the point of no return; cut over to the source with a"
-            " plan of its own, if it must be",
+            hint="a finalized cutover cannot be undone; if consumers must go back to the source,"
+            " cut over to it with a plan of its own",
         )
     if now.stage is CutoverStage.NONE:
         raise Refused(
@@ -244,7 +244,7 @@ def _runbook(back: Back, now: CutoverStanding, error: MigrateError, *, exact: bo
             f"  pointer ({now.pointer and now.pointer.kind}) has now:   {has}",
             f"  before the switch it had:   {described(old)}",
             f"  the switch gave it:         {described(back.value)}",
-            "nothing more is done by itself; no object was touched on either side. By hand:",
+            "nothing more happens automatically; no object was touched on either side. By hand:",
             "  1. hold everything else: hdh-migrate hold PLAN",
             "  2. find out who changed the pointer, or why it does not answer",
             "  3. set it, by its own means, to the value before the switch",

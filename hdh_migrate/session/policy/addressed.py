@@ -36,7 +36,7 @@ def problems(ledger: SqliteLedger, plan: Plan, base: Path) -> list[Problem]:
         Problem(
             where="target",
             what=f"its address is {now} by the profile, and was {was} so far",
-            hint=f"give that back in a profile of yours (target.profile); {MOVED}",
+            hint=f"set the former address in a profile of your own (target.profile); {MOVED}",
         )
         for was in sorted(told)
         if not leads(was, now)
@@ -51,6 +51,6 @@ def demand_addressed(ledger: SqliteLedger, plan: Plan, base: Path) -> None:
     """
     if found := problems(ledger, plan, base):
         raise Refused(
-            "the target has another address than the journal tells",
+            "the target's address differs from the one in the journal",
             blockers=[str(one) for one in found], hint="nothing was written",
         )  # fmt: skip

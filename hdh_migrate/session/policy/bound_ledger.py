@@ -130,5 +130,5 @@ def name_of(ledger: SqliteLedger) -> str | None:
     """
     name = ledger.meta(RUN_TAG)
     if any(event.ledger != name for _, event in ledger.events(LedgerNamed)):
-        raise LedgerDamaged("the ledger has another name than its journal tells")
+        raise LedgerDamaged("the ledger's name differs from the one in its journal")
     return name

@@ -128,7 +128,7 @@ def _trusted_keys(desk: Desk) -> list[TrustedKey]:
             found += [load_trusted_key(base / path) for path in cutover.decommission.trust]
     if not found:
         raise Refused(
-            "the plan names no key by which bundles are trusted",
+            "the plan names no key whose bundles are trusted",
             hint="name report.signer, the key that signed them; nothing was done",
         )
     return list({one.fingerprint: one for one in found}.values())

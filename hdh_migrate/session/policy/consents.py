@@ -148,8 +148,8 @@ class Consents:
                 f"batch {self.batch}: the plan changes the terms of its cutover that the bundle"
                 " tells",
                 blockers=lines,
-                hint="a ledger made anew knows nobody's consent to that: take the change back,"
-                " adopt, and have it agreed to then (approve --stage terms)",
+                hint="a new ledger has no record of consent to that: undo the change in the plan,"
+                " adopt, then have the change approved (approve --stage terms)",
             )
         self._note(
             CutoverTermsFixed(

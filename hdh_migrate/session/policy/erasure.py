@@ -79,7 +79,7 @@ def planned_erasure(
         )
     if not desk.loaded.plan.seal.apart:
         raise Refused(
-            "this plan has inline headers: nothing can be destroyed that alone opens a dataset",
+            "this plan has inline headers: there is nothing whose erasure would close a dataset",
             hint="nothing was changed; such objects can only be deleted at the host",
         )
     desk.demand_datasets([name])
@@ -120,9 +120,9 @@ def erasure_blockers(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) 
         yield str(why)
     stage = standing(ledger.cutovers(), batch).stage
     if stage in _MOVING:
-        yield f"batch {batch} is being switched ({stage}): let that come to its end, or roll back"
+        yield f"batch {batch} is being switched ({stage}): finish the cutover, or roll back"
     if stage is CutoverStage.ERASING:
-        yield f"batch {batch} is being deleted at the source: let that come to its end"
+        yield f"batch {batch} is being deleted at the source: finish the decommission first"
     under_way = ledger.tally(erasure.dataset.id, State.SENDING).objects
     if under_way:
         yield (

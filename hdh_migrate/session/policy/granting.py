@@ -147,7 +147,7 @@ def demand_renewable(account: GrantAccount) -> None:
     """
     why = None
     if account.given is None:
-        why = "it was not given, so the command that asked for it goes on"
+        why = "it was not given yet; the command that requested it continues it"
     elif account.revoked is not None:
         why = f"it was revoked at {account.revoked_at}; give a new one"
     elif account.renewed_by is not None:

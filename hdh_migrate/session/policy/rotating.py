@@ -43,7 +43,7 @@ def demand_no_rotation(ledger: SqliteLedger) -> None:
     begun = open_rotation(ledger)
     if begun is not None:
         what, command = _words_of(begun)
-        raise Refused(what, hint=f"let it come to its end first: {command}; nothing was touched")
+        raise Refused(what, hint=f"finish it first: {command}; nothing was touched")
 
 
 def open_rotation(ledger: SqliteLedger) -> RotationBegun | None:

@@ -152,9 +152,9 @@ def _exchanged(
     ends = {(one.ledger, one.number) for one in posts if one.what == EXCHANGED}
     if (last.ledger, last.number) not in ends:
         yield (
-            f"an exchange of keys was begun on {day} and did not come to its end: some objects open"
-            " for one key, some for the other. Only the ledger that began it, or a copy of it from"
-            " after, goes on"
+            f"a replacement of keys was begun on {day} and is not finished: some objects open for"
+            " one key, some for the other. Only the ledger that began it, or a later copy of it,"
+            " can continue it"
         )
         return
     sealed_for = set(recipients) if bound is None else set(recipients).intersection(bound)

@@ -185,7 +185,7 @@ def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
         if first != path:
             raise UsageError(
                 f"{first} and {path} hold the same key",
-                hint="ask who was to have another one; nothing was done",
+                hint="ask its two holders which of them should have another key; nothing was done",
             )
     return by_content(key for _, key in found.values())
 

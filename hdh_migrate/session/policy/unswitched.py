@@ -134,7 +134,7 @@ def demand_pointers_unmoved(
             raise Refused(
                 f"batch {batch}: its pointer cannot be read, so nobody can tell whether consumers"
                 f" follow it to the target: {error}",
-                hint="nothing was done; mend that, or leave the batch out: --batch NAME",
+                hint="nothing was done; fix that, or leave the batch out: --batch NAME",
             ) from error
         if now == section.value:
             raise Refused(

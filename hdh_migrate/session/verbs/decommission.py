@@ -200,9 +200,9 @@ def shown(
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
     if found is None or not found["proven"]:
         ahead.append(
-            f"it does not prove batch {batch}: not every object is verified at level full. A waiver"
-            ' lets a failed object go and proves nothing; mend it, "run PLAN --retry-failed", and'
-            " write a new report"
+            f"it does not prove batch {batch}: not every object is verified at level full. A waived"
+            ' object is not proven: fix its cause, "run PLAN --retry-failed", and write a new'
+            " report"
         )
     elif found["merkle_root"] != root:
         ahead.append("its manifest is not the one of the ledger: write a new report")

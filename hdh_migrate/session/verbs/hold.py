@@ -39,7 +39,7 @@ def hold(desk: Desk, reason: str) -> str:
             return held
         if isinstance(error, FileExistsError) and path.parent.is_dir():
             return hold(desk, reason)  # it was let go of in between: then by us
-        nothing = "nobody is held, and switches and deletions go on"
+        nothing = "there is no hold: switches and deletions continue"
         raise withheld(path, "cannot be written", error, nothing=nothing) from error
     try:
         with os.fdopen(handle, "w") as file:
@@ -50,7 +50,7 @@ def hold(desk: Desk, reason: str) -> str:
     except OSError as error:
         desk.progress.note(
             f"{path}: who holds and why cannot be written: {error.strerror}; it holds all the same."
-            " Make room, let go with --release, and hold again"
+            " Make room, end it with --release, and hold again"
         )
         return f"by the file {path}"
     tell_at_once(desk, "it holds from now on")

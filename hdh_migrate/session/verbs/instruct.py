@@ -82,8 +82,8 @@ def demand_heard(desk: Desk, given: InstructionGiven) -> None:
     if newer := seen_newer(desk):
         raise not_newest(
             newer,
-            "it was said on this machine alone, and no run is under way here: whoever has the"
-            " newest copy of the ledger goes on as before. Give the same command there",
+            "it took effect on this machine only, and no run is under way here: runs with the"
+            " newest copy of the ledger are not affected. Give the same command there",
         )
 
 

@@ -131,7 +131,7 @@ def _asked(desk: Desk, ledger: SqliteLedger, *, again: bool, giving_up: bool) ->
     asked = resealing_of(desk, ledger, again=again)
     if giving_up and (asked.ended or not asked.begun):
         raise UsageError(
-            "no sealing anew is under way, so there is none to give up",
+            "no resealing is under way, so there is none to give up",
             hint="nothing was changed",
         )
     return asked

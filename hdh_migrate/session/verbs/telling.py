@@ -56,6 +56,6 @@ def tell_at_once(desk: Desk, done: str | None = None) -> None:
     if newer:
         raise not_newest(
             newer,
-            f"{done}, on this machine alone: whoever has the newest copy of the ledger goes on."
-            " Give the same command there",
+            f"{done}, on this machine alone: commands with the newest copy of the ledger are not"
+            " affected. Give the same command there",
         )
