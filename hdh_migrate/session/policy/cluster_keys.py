@@ -50,7 +50,7 @@ def notes(plan: Plan, base: Path, now: str) -> Iterator[str]:
     if period is None:
         return
     ends = f"they end on {period.ends:%Y-%m-%dT%H:%M:%SZ}"
-    mend = 'make new ones with "hdh-migrate worker --new-ca DIR" and bring them to every machine'
+    mend = 'make new ones with "hdh-migrate worker --new-ca DIR" and copy them to every machine'
     if period.ends_soon(at):
         yield f"{ends}, within a week: {mend}"
     else:

@@ -35,7 +35,7 @@ def demand_reachable(desk: Desk) -> None:
         raise Refused(
             wrong[0] if len(wrong) == 1 else "a channel for notices cannot work",
             blockers=wrong if len(wrong) > 1 else (),
-            hint="nothing was moved; mend `notify` of the plan, or take it out",
+            hint="nothing was moved; correct `notify` of the plan, or remove it",
         )
 
 

@@ -16,7 +16,7 @@ from hdh_migrate.telemetry import counted, size_text
 
 _SPITE = {
     ONLY_COPY: "although the target may be the only copy: after this nobody has the data",
-    GRANTS: "although grants stand: their readers go on opening what was granted",
+    GRANTS: "although grants are in force: their readers can still open what was granted",
 }
 
 
@@ -40,7 +40,7 @@ def erasure_here(
             if erasure.begun:
                 raise Refused(
                     f"the erasure of dataset {dataset} was begun already",
-                    hint="nothing was signed; it was approved, and goes on without another one",
+                    hint="nothing was signed; it was approved, and needs no other approval",
                 )
             now = standing(ledger.cutovers(), erasure.dataset.batch)
             subject = subject_of(desk, ledger, now, ApprovalStage.ERASE, erasure.request)

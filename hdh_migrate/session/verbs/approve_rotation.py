@@ -56,7 +56,7 @@ def _asked(
     if bundle is not None:
         raise UsageError(
             "an exchange of keys is approved beside the ledger, not from a bundle",
-            hint="no bundle tells of keys that are to come",
+            hint="no bundle can name keys that will be used later",
         )
     desk.batches([batch])
     ledger = desk.read_ledger()

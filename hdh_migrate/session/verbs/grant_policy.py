@@ -48,7 +48,7 @@ class HostAdministrator:
         except ValueError:
             raise UsageError(
                 "a credential is named by reference: env:NAME or file:PATH",
-                hint="no secret stands on a command line; nothing was changed",
+                hint="secrets are not accepted on the command line; nothing was changed",
             ) from None
 
 
@@ -283,7 +283,7 @@ def _principal(text: str) -> str:
     if "*" in text:
         raise UsageError(
             "--principal: no wildcard: it would let others read the sealed bytes",
-            hint="name the one whom the host's console shows for the reader; nothing was changed",
+            hint="give the reader's identity as the host's console shows it; nothing was changed",
         )
     return text
 

@@ -334,7 +334,7 @@ def _demand_held(ledger: SqliteLedger, event: BreachJudged, key: TrustedKey, now
         raise Refused(
             "this judgement is not of what the journal here told its signer: it is of another"
             " ledger, or of an older copy of this one, or dated before or after what it can be",
-            hint="nothing was kept; have it judged anew, by what this ledger tells",
+            hint="nothing was kept; have it judged again, from what this ledger records",
         ) from error
 
 

@@ -108,7 +108,7 @@ def _demand_name(file: Path) -> None:
     if not is_collected(file.name):
         raise UsageError(
             f"--metrics-file {file}: must end with .prom",
-            hint="node_exporter's collector of text files reads no other name",
+            hint="node_exporter's textfile collector reads only such names",
         )
 
 
@@ -118,7 +118,7 @@ def _to_file(file: Path, text: bytes) -> None:
     except OSError as error:
         raise Refused(
             f"metrics file {file}: cannot be written: {_why(error)}",
-            hint="nothing was moved; give another with --metrics-file, or mend `metrics.file`",
+            hint="nothing was moved; correct --metrics-file, or `metrics.file` in the plan",
         ) from error
 
 

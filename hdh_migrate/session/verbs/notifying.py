@@ -254,7 +254,7 @@ def _no_lock(folder: Path, error: OSError) -> Refused:
     why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
     return Refused(
         f"{folder / 'lock'}: cannot be locked: {why}",
-        hint="what waits there is untouched; it must be a file of yours on a disk that knows"
+        hint="what waits there is untouched; it must be a file of yours on a disk that supports"
         ' locks: mend that, then "hdh-migrate notify PLAN" sends what waits',
     )
 

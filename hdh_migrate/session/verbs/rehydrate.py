@@ -119,7 +119,7 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
         if desk.stop.wait(section.poll_seconds):
             raise Interrupted(
                 f"stopped; {_coming(waits, 'archived object')} all the same",
-                hint='the same command goes on: "hdh-migrate rehydrate PLAN --execute"',
+                hint='continue with the same command: "hdh-migrate rehydrate PLAN --execute"',
             )
         came, waits, again = _sorted(desk, section, waits)
         result["readable"] += came

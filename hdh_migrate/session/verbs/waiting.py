@@ -188,7 +188,7 @@ def _waiting(desk: Desk) -> Iterator[None]:
     except LedgerLocked as error:
         raise LedgerLocked(
             f"another run waits already ({str(error).rpartition(': ')[2]})",
-            hint="let that one go on by itself, or end it first",
+            hint="let that one continue on its own, or end it first",
         ) from None
     try:
         yield
