@@ -118,7 +118,7 @@ def test_who_moved_a_plan_without_its_keys_is_told_where_its_paths_begin(begun: 
     refused = command("run", str(begun), env={})
 
     assert refused.returncode == Exit.REFUSED
-    assert f"a plan's paths begin at its own folder, {begun.parent}; 4 files" in refused.stderr
+    assert f"a plan's paths begin at its own folder, {begun.parent}; all" in refused.stderr
 
 
 def test_a_plan_whose_files_are_there_is_noted_nothing(begun: Path) -> None:
