@@ -190,6 +190,9 @@ def test_a_monitor_is_told_when_somebody_moves_the_pointer_after_the_switch(swit
     (switched.folder / "pointer.json").unlink()
     gone = switched.cli("status", switched.plan, "--check", expect=4).out
     assert "there is no pointer any more" in gone
+    (switched.folder / "pointer.json").write_text("{")
+    unread = switched.cli("status", switched.plan, "--check", expect=4).out
+    assert "its pointer cannot be read" in unread
     switched.pointer = NEW
     switched.cutover("rollback", expect=0)
     assert "pointer" not in told(OLD, 0)

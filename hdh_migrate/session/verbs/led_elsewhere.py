@@ -7,7 +7,6 @@ fallback window of weeks, and nothing that the ledger holds would show it.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
@@ -23,6 +22,7 @@ from hdh_migrate.pipeline.projections.standing import (
 )
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.older_copy import ask_within
 from hdh_migrate.wiring import Vault, open_pointer
 
 PATIENCE_SECONDS = 10.0
@@ -63,9 +63,8 @@ def led_elsewhere(desk: Desk, batches: Sequence[str]) -> list[str]:
             found.update((batch, line) for line in _asked(desk, story, section))
             answered.add(batch)
 
-    asking = threading.Thread(target=ask, name="pointers", daemon=True)
-    asking.start()
-    asking.join(PATIENCE_SECONDS)
+    if asked:
+        ask_within(PATIENCE_SECONDS, ask, desk.stop)
     for batch, _, _ in asked:
         if batch not in answered:
             found[batch] = f"its pointer did not answer within {PATIENCE_SECONDS:.0f} s"
@@ -85,11 +84,11 @@ def _asked(desk: Desk, story: CutoverStanding, section: Pointer) -> Iterator[str
     except MigrateError as error:
         yield f"its pointer cannot be read: {error.journalled or error}"
         return
-    if (why := _wrong(story, value)) is not None:
+    if (why := wrong_now(story, value)) is not None:
         yield f"{why} ({story.stage} since {story.since})"
 
 
-def _wrong(story: CutoverStanding, value: str | None) -> str | None:
+def wrong_now(story: CutoverStanding, value: str | None) -> str | None:
     """Say what is wrong with what the pointer is now; None: nothing."""
     if value is None:
         return NOWHERE if story.stage in _SWITCHED else None

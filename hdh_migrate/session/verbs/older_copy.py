@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.pipeline.fences.fence import known
@@ -71,12 +72,17 @@ def seen_newer(desk: Desk, heard: list[Transport] | None = None) -> list[str]:
         except (MigrateError, OSError) as error:
             log.info("whether the ledger here is the newest was not learned: %s", error)
 
-    asking = threading.Thread(target=ask, name="older copy", daemon=True)
-    asking.start()
-    until = time.monotonic() + PATIENCE_SECONDS
-    while asking.is_alive() and time.monotonic() < until and not desk.stop.is_set():
-        asking.join(0.05)
+    ask_within(PATIENCE_SECONDS, ask, desk.stop)
     return list(found)
+
+
+def ask_within(seconds: float, ask: Callable[[], None], stop: threading.Event) -> None:
+    """Ask beside this thread, and wait for the answer for so long, or until told to stop."""
+    asking = threading.Thread(target=ask, name="asking", daemon=True)
+    asking.start()
+    until = time.monotonic() + seconds
+    while asking.is_alive() and time.monotonic() < until and not stop.is_set():
+        asking.join(0.05)
 
 
 def _newer(desk: Desk, heard: list[Transport] | None) -> list[str]:

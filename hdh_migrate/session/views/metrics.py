@@ -96,7 +96,7 @@ def _of_the_run(named: Mapping[str, str], status: Status) -> Iterator[Metric]:
                   [({}, course["waiting"] is not None)], named)  # fmt: skip
     window: list[Point] = [] if course["window"] is None else [({}, course["window"]["open"])]
     yield _metric("window_open", "Whether a window of the plan is open.", window, named)
-    yield _metric("check_exit_code", "What `status --check` ends with; 0 is fine.",
+    yield _metric("check_exit_code", "`status --check` by the ledger alone; 0 is fine.",
                   [({}, status["check"]["exit"])], named)  # fmt: skip
     left: list[Point] = [] if eta is None else [
         ({"bound": "low"}, eta["low"]), ({"bound": "high"}, eta["high"]),
