@@ -67,7 +67,7 @@ def _row(one: RunFact) -> dict[str, object]:
     took = ""
     if began is not None and ended is not None:
         took = duration_text(seconds_of(ended) - seconds_of(began))
-    code = "" if one["exit"] is None else one["exit"]
+    code, killed = "" if one["exit"] is None else one["exit"], one["state"] == "killed"
     what = "run" if one["steps"] == [*WHOLE] else "+".join(one["steps"])
     if one["batches"]:
         what += f" of {', '.join(one['batches'])}"
@@ -77,6 +77,7 @@ def _row(one: RunFact) -> dict[str, object]:
         "exit": one["state"] if one["state"] in {"under way", "killed"} else code,
         "sent": one["sent"],
         "verified": one["verified"],
-        "written": size_text(one["target_written"]),
+        # The journal counts from time to time, and a kill leaves out what came after that.
+        "written": size_text(one["target_written"]) + (" or more" if killed else ""),
         "what": visible(what),
     }
